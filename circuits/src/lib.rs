@@ -1,0 +1,1 @@
+//! The statements of Placet as rank-1 constraint systems

@@ -1,0 +1,1 @@
+//! Authorities: today four replicas embedded in one process

@@ -1,0 +1,1 @@
+//! Which keys exist, where they came from, how they are loaded and refused

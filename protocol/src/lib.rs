@@ -1,0 +1,1 @@
+//! What every party of a Placet network agrees on

@@ -1,0 +1,1 @@
+//! Checks natively, proves with Groth16, verifies its own proof

@@ -1,0 +1,1 @@
+//! Persistent Merkle trees, root windows, credentials and the sanctions list

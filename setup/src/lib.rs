@@ -1,0 +1,1 @@
+//! Key generation for development networks

@@ -1,0 +1,1 @@
+//! Typed Groth16 verification, single and batched

@@ -1,0 +1,1 @@
+//! Everything that holds a secret and talks to a network
