@@ -1,1 +1,22 @@
-//! What every party of a Placet network agrees on
+//! What every party of a Placet network agrees on: field newtypes, hashes, keys, credentials,
+//! policies, positions, deliveries, the statement `transfer`, and every encoding that crosses a
+//! trust border. No I/O, no clock, no source of randomness of its own.
+//!
+//! Modules in reading order.
+
+pub mod field;
+pub mod wire;
+pub mod tag;
+pub mod poseidon;
+pub mod merkle;
+pub mod keys;
+pub mod credential;
+pub mod sanctions;
+pub mod policy;
+pub mod position;
+pub mod delivery;
+pub mod statement;
+pub mod transfer;
+
+
+pub use ark_bn254::Fr;

@@ -1,0 +1,101 @@
+//! `H(tag; x1..xn)`: one Poseidon permutation with circomlib's parameters. Spec §2.
+//!
+//! Width t = n + 1, S-box x^5, 8 full rounds; state `[tag, x1..xn]`, output cell 0. With tag 0 it
+//! is circomlib's Poseidon. Fixed arity only: nothing of variable length is ever hashed with it.
+//! Twin: `circuits/src/poseidon.rs`.
+
+use std::sync::OnceLock;
+
+use ark_bn254::Fr;
+use ark_crypto_primitives::sponge::poseidon::find_poseidon_ark_and_mds;
+use ark_ff::Field;
+
+use crate::tag::Tag;
+
+/// Full rounds at every width; half before and half behind the partial ones.
+pub const FULL_ROUNDS: usize = 8;
+/// Partial rounds for widths 2 to 17, circomlib's table.
+pub const PARTIAL_ROUNDS: [usize; 16] =
+    [56, 57, 56, 60, 60, 63, 64, 63, 60, 66, 60, 65, 70, 60, 64, 68];
+/// Most inputs one permutation takes.
+pub const MAX_INPUTS: usize = 16;
+
+/// Round constants and matrix for one width.
+#[derive(Debug)]
+pub struct Parameters {
+    /// `constants[round][cell]`, added before the S-boxes.
+    pub constants: Vec<Vec<Fr>>,
+    /// The MDS matrix, `matrix[row][column]`.
+    pub matrix: Vec<Vec<Fr>>,
+    /// Partial rounds at this width.
+    pub partial_rounds: usize,
+}
+
+impl Parameters {
+    /// Parameters of state width `t`, 2 to 17; generated once per width and process.
+    ///
+    /// # Panics
+    /// If `t` is not in 2..=17; every caller hashes a fixed arity.
+    pub fn of_width(t: usize) -> &'static Self {
+        static TABLE: [OnceLock<Parameters>; MAX_INPUTS] = [const { OnceLock::new() }; MAX_INPUTS];
+        assert!((2..=MAX_INPUTS + 1).contains(&t), "Poseidon is defined for widths 2 to 17");
+        TABLE[t - 2].get_or_init(|| {
+            let partial_rounds = PARTIAL_ROUNDS[t - 2];
+            let (constants, matrix) = find_poseidon_ark_and_mds::<Fr>(
+                254,
+                t - 1,
+                FULL_ROUNDS as u64,
+                partial_rounds as u64,
+                0,
+            );
+            Self { constants, matrix, partial_rounds }
+        })
+    }
+}
+
+/// Applies the permutation of width `T` in place.
+pub fn permute<const T: usize>(state: &mut [Fr; T]) {
+    let parameters = Parameters::of_width(T);
+    let first_partial = FULL_ROUNDS / 2;
+    let first_last = first_partial + parameters.partial_rounds;
+    for (round, constants) in parameters.constants.iter().enumerate() {
+        for (cell, constant) in state.iter_mut().zip(constants) {
+            *cell += constant;
+        }
+        let boxes = if (first_partial..first_last).contains(&round) { 1 } else { T };
+        for cell in &mut state[..boxes] {
+            *cell *= cell.square().square();
+        }
+        let mut next = [Fr::from(0u8); T];
+        for (out, row) in next.iter_mut().zip(&parameters.matrix) {
+            let row: &[Fr; T] = row.as_slice().try_into().expect("the matrix is t by t");
+            *out = Fr::sum_of_products(state, row);
+        }
+        *state = next;
+    }
+}
+
+/// The whole output state of `H(tag; inputs)`; cell 0 is the hash, the others are its `H_i`.
+///
+/// # Panics
+/// If `N` is not in 1..=16.
+pub fn cells<const N: usize>(tag: Fr, inputs: &[Fr; N]) -> Vec<Fr> {
+    macro_rules! by_width {
+        ($($n:literal => $t:literal),*) => { match N {
+            $($n => {
+                let mut state = [tag; $t];
+                state[1..].copy_from_slice(inputs);
+                permute::<$t>(&mut state);
+                state.to_vec()
+            })*
+            _ => unreachable!("H takes 1 to 16 inputs"),
+        }};
+    }
+    by_width!(1 => 2, 2 => 3, 3 => 4, 4 => 5, 5 => 6, 6 => 7, 7 => 8, 8 => 9, 9 => 10, 10 => 11,
+        11 => 12, 12 => 13, 13 => 14, 14 => 15, 15 => 16, 16 => 17)
+}
+
+/// `H(tag; inputs)`.
+pub fn hash<const N: usize>(tag: Tag, inputs: [Fr; N]) -> Fr {
+    cells(tag.field(), &inputs)[0]
+}
