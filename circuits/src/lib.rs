@@ -1,1 +1,5 @@
 //! The statements of Placet as rank-1 constraint systems
+
+pub mod circuit;
+
+pub use circuit::Circuit;
