@@ -190,6 +190,13 @@ impl std::fmt::Debug for SharedSecret {
     }
 }
 
+impl SharedSecret {
+    /// Wraps the x coordinate of `S`.
+    pub fn from_x(x: Fr) -> Self {
+        Self(x)
+    }
+}
+
 /// `nk`: keys a holder's nullifiers and disclosure pads for one asset.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct NullifierKey(Fr);
