@@ -3,3 +3,5 @@
 pub mod circuit;
 
 pub use circuit::Circuit;
+#[cfg(feature = "analysis")]
+pub mod analysis;

@@ -1,0 +1,199 @@
+//! The checks made with the Jacobian, and what they find.
+
+use std::fmt;
+
+use ark_bn254::Fr;
+use ark_std::rand::{SeedableRng, rngs::StdRng};
+
+use super::elimination::Elimination;
+use super::matrices::Matrices;
+
+/// What a circuit says of its own wires, by column of [`Matrices`]. The expectation comes from
+/// reading the specification, not from the constraints: that is what makes [`audit`] a check.
+#[derive(Clone, Debug, Default)]
+pub struct Declaration {
+    /// Inputs the prover chooses among all field elements: siblings, salts, tags.
+    pub free: Vec<usize>,
+    /// Inputs the prover chooses in a finite set that the circuit enforces by bits: amounts,
+    /// times, flags. They cannot move continuously.
+    pub ranged: Vec<usize>,
+    /// Public inputs that no witness determines, such as a binding.
+    pub public: Vec<usize>,
+    /// How many independent equations tie the `free` inputs together when the public inputs are
+    /// fixed: one for each hash or root that must come out as published.
+    pub equations: usize,
+}
+
+/// Something the constraints leave open that the declaration says they close, or the reverse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// With all declared inputs fixed, these wires can still move (check A).
+    Undetermined(Vec<usize>),
+    /// With the public inputs fixed, the witness has more or fewer degrees of freedom than
+    /// `free − equations` (check B).
+    Freedom {
+        /// Degrees of freedom by the declaration.
+        declared: usize,
+        /// Degrees of freedom the constraints leave.
+        found: usize,
+    },
+    /// These inputs are declared ranged and can move with nothing fixed (check C).
+    NotRanged(Vec<usize>),
+    /// These public inputs take part in no constraint at this witness.
+    UnusedPublic(Vec<usize>),
+}
+
+/// The constraints to first order around one satisfying assignment.
+pub struct LocalMap {
+    jacobian: Vec<Vec<(usize, Fr)>>,
+    public: std::ops::Range<usize>,
+    witness: std::ops::Range<usize>,
+    idle: Vec<bool>,
+}
+
+impl fmt::Debug for LocalMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LocalMap({} rows, {} columns)", self.jacobian.len(), self.witness.end)
+    }
+}
+
+impl LocalMap {
+    /// Linearises at `assignment`; `None` if it does not satisfy the constraints.
+    pub fn at(matrices: &Matrices, assignment: &[Fr]) -> Option<Self> {
+        if !matrices.is_satisfied(assignment) {
+            return None;
+        }
+        let jacobian = matrices.jacobian(assignment);
+        let mut idle = vec![true; matrices.columns()];
+        for (column, _) in jacobian.iter().flatten() {
+            idle[*column] = false;
+        }
+        let (public, witness) = (matrices.public_columns(), matrices.witness_columns());
+        Some(Self { jacobian, public, witness, idle })
+    }
+
+    /// Witness columns that no constraint feels here. Moving one moves nothing else, not even to
+    /// second order unless it is multiplied with itself, so it is harmless *at this witness*: the
+    /// inverse hint of a zero test at zero. One that is idle at every witness is connected to
+    /// nothing, which is how a forgotten output looks.
+    pub fn idle(&self) -> Vec<usize> {
+        self.witness.clone().filter(|&column| self.idle[column]).collect()
+    }
+
+    /// Check A: the wires that can move while the columns in `fixed` stand still, all other
+    /// witness wires and public inputs being unknown. Idle witness wires are not reported.
+    pub fn undetermined(&self, fixed: &[usize]) -> Vec<usize> {
+        let held = self.marked(fixed);
+        let witness = self.witness.clone().filter(|&column| !self.idle[column]);
+        let unknown: Vec<usize> =
+            witness.chain(self.public.clone()).filter(|&column| !held[column]).collect();
+        self.moving(&unknown)
+    }
+
+    /// Check B: degrees of freedom of the witness while the public inputs stand still. Idle wires
+    /// count only if they are among the `declared` inputs.
+    pub fn freedom(&self, declared: &[usize]) -> usize {
+        self.eliminate(&self.witness_unknowns(declared)).nullity()
+    }
+
+    /// Check C: those of `ranged` that can move with nothing at all fixed.
+    pub fn not_ranged(&self, ranged: &[usize]) -> Vec<usize> {
+        let wanted = self.marked(ranged);
+        let unknown: Vec<usize> = self.witness.clone().chain(self.public.clone()).collect();
+        self.moving(&unknown).into_iter().filter(|&column| wanted[column]).collect()
+    }
+
+    /// The constraints whose deletion would leave the freedom of check B unchanged. Every other
+    /// constraint is load-bearing. A redundant one need not be useless: it may exclude one of
+    /// finitely many solutions, or bear load at other witnesses.
+    pub fn redundant_rows(&self, declared: &[usize]) -> Vec<usize> {
+        let unknown = self.witness_unknowns(declared);
+        let dependency = self.eliminate(&unknown).random_dependency(&mut fixed_rng());
+        (0..dependency.len()).filter(|&row| dependency[row] != Fr::from(0u8)).collect()
+    }
+
+    /// Whether deleting one constraint changes the freedom of check B; the slow and direct form
+    /// of [`Self::redundant_rows`], for samples.
+    pub fn is_load_bearing(&self, row: usize, declared: &[usize]) -> bool {
+        let unknown = self.witness_unknowns(declared);
+        let mut fewer = self.jacobian.clone();
+        fewer[row].clear();
+        Elimination::new(&fewer, self.witness.end, &unknown).nullity()
+            != self.eliminate(&unknown).nullity()
+    }
+
+    /// Declared inputs first, so that what stays free is expressed in them.
+    fn witness_unknowns(&self, declared: &[usize]) -> Vec<usize> {
+        let is_declared = self.marked(declared);
+        let inputs = declared.iter().copied().filter(|column| self.witness.contains(column));
+        let others =
+            self.witness.clone().filter(|&column| !is_declared[column] && !self.idle[column]);
+        inputs.chain(others).collect()
+    }
+
+    fn moving(&self, unknown: &[usize]) -> Vec<usize> {
+        let kernel = self.eliminate(unknown).random_kernel_vector(&mut fixed_rng());
+        unknown.iter().copied().filter(|&column| kernel[column] != Fr::from(0u8)).collect()
+    }
+
+    fn eliminate(&self, unknown: &[usize]) -> Elimination<'_> {
+        Elimination::new(&self.jacobian, self.witness.end, unknown)
+    }
+
+    fn marked(&self, columns: &[usize]) -> Vec<bool> {
+        let mut marks = vec![false; self.witness.end];
+        columns.iter().for_each(|&column| marks[column] = true);
+        marks
+    }
+}
+
+/// A fixed seed keeps reports reproducible; the matrices do not know it, so a wrong answer has
+/// the same negligible chance as with fresh randomness.
+fn fixed_rng() -> StdRng {
+    StdRng::seed_from_u64(0x706c_6163_6574)
+}
+
+/// Compares a circuit at one satisfying assignment with its declaration.
+///
+/// - **A.** With `free`, `ranged` and `public` columns fixed, no other witness wire or public
+///   input can move: every wire is locally a function of the declared inputs. Finds wires
+///   assigned and never constrained, copies not anchored to their original, hints with slack,
+///   divisions 0/0, roots computed and never compared.
+/// - **B.** With all public inputs fixed, the witness has exactly `free − equations` degrees of
+///   freedom. A missing range check gives one too many, a missing equation gives one too many,
+///   and a gate that is always closed gives too few.
+/// - **C.** No `ranged` input can move even with nothing fixed. B finds the same omissions but
+///   only their number; C names the wire, and cannot be fooled by two errors that cancel.
+/// - Every public input takes part in a constraint.
+///
+/// Returns `None` if the assignment does not satisfy the constraints; an empty list means that
+/// nothing was found.
+pub fn audit(
+    matrices: &Matrices,
+    assignment: &[Fr],
+    declaration: &Declaration,
+) -> Option<Vec<Finding>> {
+    let map = LocalMap::at(matrices, assignment)?;
+    let Declaration { free, ranged, public, equations } = declaration;
+    let inputs = [free.as_slice(), ranged].concat();
+    let mut findings = Vec::new();
+
+    let unused: Vec<usize> = map.public.clone().filter(|&column| map.idle[column]).collect();
+    if !unused.is_empty() {
+        findings.push(Finding::UnusedPublic(unused));
+    }
+    let undetermined = map.undetermined(&[inputs.as_slice(), public].concat());
+    if !undetermined.is_empty() {
+        findings.push(Finding::Undetermined(undetermined));
+    }
+    let not_ranged = map.not_ranged(ranged);
+    if !not_ranged.is_empty() {
+        findings.push(Finding::NotRanged(not_ranged));
+    }
+    let declared = free.len().saturating_sub(*equations);
+    let found = map.freedom(&inputs);
+    if found != declared {
+        findings.push(Finding::Freedom { declared, found });
+    }
+    Some(findings)
+}
