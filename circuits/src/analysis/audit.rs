@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use ark_std::rand::{SeedableRng, rngs::StdRng};
 
 use super::elimination::Elimination;
-use super::matrices::Matrices;
+use super::matrices::{Matrices, Row};
 
 /// What a circuit says of its own wires, by column of [`Matrices`]. The expectation comes from
 /// reading the specification, not from the constraints: that is what makes [`audit`] a check.
@@ -45,7 +45,7 @@ pub enum Finding {
 
 /// The constraints to first order around one satisfying assignment.
 pub struct LocalMap {
-    jacobian: Vec<Vec<(usize, Fr)>>,
+    jacobian: Vec<Row>,
     public: std::ops::Range<usize>,
     witness: std::ops::Range<usize>,
     idle: Vec<bool>,

@@ -13,6 +13,8 @@ use ark_ff::Field;
 use ark_std::UniformRand;
 use ark_std::rand::Rng;
 
+use super::matrices::Row;
+
 const UNSET: usize = usize::MAX;
 
 /// The result of an elimination.
@@ -20,7 +22,7 @@ const UNSET: usize = usize::MAX;
 /// Unknown columns have *positions*: first those peeled, in order of peeling, then the others in
 /// the order asked for. The pivot of a row is its highest position.
 pub(super) struct Elimination<'a> {
-    rows: &'a [Vec<(usize, Fr)>],
+    rows: &'a [Row],
     /// Position by column; `UNSET` for columns that are not unknown.
     position: Vec<usize>,
     /// Column by position.
@@ -89,7 +91,7 @@ impl Workspace {
 impl<'a> Elimination<'a> {
     /// Eliminates `rows` over the `unknown` columns, which are listed from the ones to be kept
     /// free, where there is a choice, to the ones to be solved for. Other columns are constants.
-    pub(super) fn new(rows: &'a [Vec<(usize, Fr)>], columns: usize, unknown: &[usize]) -> Self {
+    pub(super) fn new(rows: &'a [Row], columns: usize, unknown: &[usize]) -> Self {
         let mut this = Self {
             rows,
             position: vec![UNSET; columns],
@@ -288,7 +290,7 @@ mod tests {
     use ark_std::rand::{SeedableRng, rngs::StdRng};
 
     /// Dense textbook elimination, the oracle.
-    fn dense_rank(rows: &[Vec<(usize, Fr)>], columns: usize, unknown: &[usize]) -> usize {
+    fn dense_rank(rows: &[Row], columns: usize, unknown: &[usize]) -> usize {
         let mut dense: Vec<Vec<Fr>> = rows
             .iter()
             .map(|row| {
@@ -316,9 +318,9 @@ mod tests {
     }
 
     /// Sparse matrices with dependent rows, small entries and a few columns held fixed.
-    fn random_matrix(rng: &mut StdRng) -> (Vec<Vec<(usize, Fr)>>, usize, Vec<usize>) {
+    fn random_matrix(rng: &mut StdRng) -> (Vec<Row>, usize, Vec<usize>) {
         let columns = rng.gen_range(1..14);
-        let mut rows: Vec<Vec<(usize, Fr)>> = (0..rng.gen_range(0..14))
+        let mut rows: Vec<Row> = (0..rng.gen_range(0..14))
             .map(|_| {
                 let mut row = Vec::new();
                 for column in 0..columns {
@@ -366,17 +368,17 @@ mod tests {
 
             let dependency = elimination.random_dependency(&mut rng);
             for &column in &unknown {
-                let at = |row: &Vec<(usize, Fr)>| {
+                let at = |row: &Row| {
                     row.iter().find(|(c, _)| *c == column).map_or(Fr::from(0u8), |(_, v)| *v)
                 };
                 let sum: Fr = rows.iter().zip(&dependency).map(|(row, y)| at(row) * y).sum();
                 assert_eq!(sum, Fr::from(0u8));
             }
-            for row in 0..rows.len() {
+            for (row, y) in dependency.iter().enumerate() {
                 let mut fewer = rows.clone();
                 fewer.remove(row);
                 let load_bearing = dense_rank(&fewer, columns, &unknown) < rank;
-                assert_eq!(dependency[row] == Fr::from(0u8), load_bearing, "row {row}");
+                assert_eq!(*y == Fr::from(0u8), load_bearing, "row {row}");
             }
         }
         assert!(ranks.len() > 8, "the generator covers many ranks: {ranks:?}");

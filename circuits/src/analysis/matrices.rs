@@ -19,6 +19,9 @@ pub enum MatricesError {
     NotRankOne,
 }
 
+/// One row of a sparse matrix: columns with their values.
+pub(super) type Row = Vec<(usize, Fr)>;
+
 /// `A`, `B`, `C` of a rank-1 system with the assignment it was synthesised with. Column 0 is the
 /// constant one, public inputs follow in order, then the witness in order of allocation.
 #[derive(Clone, Debug)]
@@ -98,11 +101,11 @@ impl Matrices {
 
     /// The rows of `J = diag(Bz)·A + diag(Az)·B − C` at `z = assignment`: without zeros, the
     /// constant's column left out, columns ascending.
-    pub(super) fn jacobian(&self, assignment: &[Fr]) -> Vec<Vec<(usize, Fr)>> {
+    pub(super) fn jacobian(&self, assignment: &[Fr]) -> Vec<Row> {
         (0..self.rows())
             .map(|row| {
                 let (a, b) = (dot(&self.a[row], assignment), dot(&self.b[row], assignment));
-                let mut terms: Vec<(usize, Fr)> = Vec::new();
+                let mut terms = Row::new();
                 for (matrix, factor) in [(&self.a, b), (&self.b, a), (&self.c, -Fr::from(1u8))] {
                     terms.extend(matrix[row].iter().map(|(value, j)| (*j, factor * value)));
                 }
