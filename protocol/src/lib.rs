@@ -11,6 +11,7 @@ pub mod poseidon;
 pub mod merkle;
 pub mod keys;
 pub mod credential;
+pub mod tags;
 pub mod sanctions;
 pub mod policy;
 pub mod position;
