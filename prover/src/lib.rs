@@ -1,1 +1,14 @@
-//! Checks natively, proves with Groth16, verifies its own proof
+//! Checks natively, proves with Groth16, verifies its own proof. Spec §7, §12.
+//!
+//! The order is the point: the native check names the violated clause before any cryptography,
+//! and nothing leaves the prover that its own verifier does not accept. The library would
+//! otherwise return a useless proof of a false statement without an error.
+
+pub mod seed;
+pub mod backend;
+pub mod prover;
+
+pub use backend::{Backend, Reference};
+pub use placet_verifier::Proof;
+pub use prover::{KeyMismatch, Phase, ProveError, Prover};
+pub use seed::ProofSeed;
