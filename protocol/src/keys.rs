@@ -86,6 +86,11 @@ impl SecretKey {
         out
     }
 
+    /// The scalar, for proofs of possession.
+    pub(crate) fn scalar(&self) -> &Scalar {
+        &self.0
+    }
+
     /// The public key `sk·G`.
     pub fn public(&self) -> PublicKey {
         PublicKey((EdwardsAffine::generator() * self.0).into_affine())

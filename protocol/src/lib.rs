@@ -18,6 +18,14 @@ pub mod position;
 pub mod delivery;
 pub mod statement;
 pub mod transfer;
+pub mod genesis;
+pub mod signing;
+pub mod sealed;
+pub mod address;
+pub mod possession;
+pub mod transaction;
+pub mod assertion;
+pub mod block;
 
 
 pub use ark_bn254::Fr;

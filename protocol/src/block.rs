@@ -1,0 +1,208 @@
+//! Blocks: transactions with their assertions, the hash of the state they lead to, and the
+//! signatures that make them final. Spec §9, §11.
+
+use sha2::{Digest, Sha256};
+
+use crate::assertion::{MAX_ASSERTIONS, SignedAssertion};
+use crate::genesis::{ChainId, MAX_AUTHORITIES};
+use crate::signing::{BadSignature, Context, Signature, SigningKey, VerifyKey};
+use crate::transaction::Transaction;
+use crate::wire::{DecodeError, Reader, Wire, Writer};
+
+/// Most transactions in a block.
+pub const MAX_BLOCK_TRANSACTIONS: usize = 4096;
+
+/// SHA-256 of a header with its chain.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId(pub [u8; 32]);
+
+impl std::fmt::Display for BlockId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl std::fmt::Debug for BlockId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "BlockId({self})")
+    }
+}
+
+impl BlockId {
+    /// The parent of block 1: the genesis stands for block 0.
+    pub fn genesis(chain: &ChainId) -> Self {
+        Self(chain.0)
+    }
+}
+
+/// What the authorities sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// One more than the parent's; the genesis has 0.
+    pub height: u64,
+    /// The block before.
+    pub parent: BlockId,
+    /// Seconds since the Unix epoch; not before the parent's.
+    pub time: u64,
+    /// Hash of the state behind this block.
+    pub state: [u8; 32],
+    /// Hash of the body.
+    pub body: [u8; 32],
+    /// Who proposed it.
+    pub proposer: VerifyKey,
+}
+
+impl Header {
+    /// The block's id.
+    pub fn id(&self, chain: &ChainId) -> BlockId {
+        let mut hasher = Sha256::new();
+        hasher.update(b"placet.block.v1");
+        hasher.update(chain.0);
+        hasher.update(self.to_wire());
+        BlockId(hasher.finalize().into())
+    }
+}
+
+impl Wire for Header {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.height);
+        out.bytes(&self.parent.0);
+        out.u64(self.time);
+        out.bytes(&self.state);
+        out.bytes(&self.body);
+        self.proposer.write(out);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            height: input.u64()?,
+            parent: BlockId(input.array()?),
+            time: input.u64()?,
+            state: input.array()?,
+            body: input.array()?,
+            proposer: VerifyKey::read(input)?,
+        })
+    }
+}
+
+/// A transaction with the assertions on which its execution relies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// Verdicts of authorities, approving or not, in the order in which they came.
+    pub assertions: Vec<SignedAssertion>,
+}
+
+impl Wire for Entry {
+    fn write(&self, out: &mut Writer) {
+        self.transaction.write(out);
+        out.list(&self.assertions);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            transaction: Transaction::read(input)?,
+            assertions: input.list(MAX_ASSERTIONS)?,
+        })
+    }
+}
+
+/// The hash of a body: over ids, proofs and assertions in order. Ids cover ciphertexts by hash,
+/// so an erased ciphertext leaves the body's hash checkable.
+pub fn body_hash(chain: &ChainId, entries: &[Entry]) -> [u8; 32] {
+    let mut out = Writer::default();
+    out.bytes(b"placet.body.v1");
+    out.u32(u32::try_from(entries.len()).expect("bodies are bounded"));
+    for entry in entries {
+        entry.transaction.id(chain).write(&mut out);
+        out.bytes(&entry.transaction.proof_hash());
+        out.list(&entry.assertions);
+    }
+    Sha256::digest(out.into_bytes()).into()
+}
+
+/// A block without the signatures that make it final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// What is signed.
+    pub header: Header,
+    /// What is executed, in order.
+    pub entries: Vec<Entry>,
+}
+
+impl Block {
+    /// An authority's signature on this block.
+    pub fn sign(&self, chain: &ChainId, key: &SigningKey) -> BlockSignature {
+        let message = self.header.id(chain).0;
+        BlockSignature {
+            authority: key.public(),
+            signature: key.sign(chain, Context::Block, &message),
+        }
+    }
+}
+
+impl Wire for Block {
+    fn write(&self, out: &mut Writer) {
+        self.header.write(out);
+        out.list(&self.entries);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { header: Header::read(input)?, entries: input.list(MAX_BLOCK_TRANSACTIONS)? })
+    }
+}
+
+/// An authority's signature on a block id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockSignature {
+    /// Who signs.
+    pub authority: VerifyKey,
+    /// Over the id.
+    pub signature: Signature,
+}
+
+impl Wire for BlockSignature {
+    fn write(&self, out: &mut Writer) {
+        self.authority.write(out);
+        self.signature.write(out);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { authority: VerifyKey::read(input)?, signature: Signature::read(input)? })
+    }
+}
+
+/// A block with the signatures that make it final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertifiedBlock {
+    /// The block.
+    pub block: Block,
+    /// In ascending order of keys, each at most once.
+    pub signatures: Vec<BlockSignature>,
+}
+
+impl CertifiedBlock {
+    /// Verifies every signature; whether the keys are sitting authorities, and enough of them, is
+    /// for the ledger to say.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if any of them fails.
+    pub fn verify(&self, chain: &ChainId) -> Result<(), BadSignature> {
+        let id = self.block.header.id(chain).0;
+        self.signatures.iter().try_for_each(|signature| {
+            signature.authority.verify(chain, Context::Block, &id, &signature.signature)
+        })
+    }
+}
+
+impl Wire for CertifiedBlock {
+    fn write(&self, out: &mut Writer) {
+        self.block.write(out);
+        out.list(&self.signatures);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let block = Block::read(input)?;
+        let signatures = input.list::<BlockSignature>(MAX_AUTHORITIES)?;
+        if !signatures.is_sorted_by(|a, b| a.authority < b.authority) {
+            return Err(DecodeError::OutOfRange);
+        }
+        Ok(Self { block, signatures })
+    }
+}
