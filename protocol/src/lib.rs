@@ -4,28 +4,28 @@
 //!
 //! Modules in reading order.
 
-pub mod field;
-pub mod wire;
-pub mod tag;
-pub mod poseidon;
-pub mod merkle;
-pub mod keys;
-pub mod credential;
-pub mod tags;
-pub mod sanctions;
-pub mod policy;
-pub mod position;
-pub mod delivery;
-pub mod statement;
-pub mod transfer;
-pub mod genesis;
-pub mod signing;
-pub mod sealed;
 pub mod address;
-pub mod possession;
-pub mod transaction;
 pub mod assertion;
 pub mod block;
-
+pub mod credential;
+pub mod delivery;
+pub mod example;
+pub mod field;
+pub mod genesis;
+pub mod keys;
+pub mod merkle;
+pub mod policy;
+pub mod poseidon;
+pub mod position;
+pub mod possession;
+pub mod sanctions;
+pub mod sealed;
+pub mod signing;
+pub mod statement;
+pub mod tag;
+pub mod tags;
+pub mod transaction;
+pub mod transfer;
+pub mod wire;
 
 pub use ark_bn254::Fr;

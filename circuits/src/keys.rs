@@ -1,0 +1,192 @@
+//! The holder's keys in-circuit: `pk.x` of `sk·G` and `S.x` of `sk·agent_pk`. Spec §3 and §7,
+//! clause HolderKey. Twin: `protocol/src/keys.rs`.
+//!
+//! The witness is the bits of `t ≡ sk (mod ℓ)` with `2^251 ≤ t < 2^252`. The same bits drive both
+//! multiplications, so whichever of the congruent `t` a prover takes, `pk` and `S` are the same:
+//! no comparison with ℓ is needed. Both multiplications use signed digits: with `u = ⌊t/2⌋`,
+//! `t|1 = 2u + 1 = 2^251 + 2^250 + Σ_{j<250} (2u_j − 1)·2^j`. They run on the birationally
+//! equivalent Montgomery curve `v² = u³ + A·u² + u` with incomplete additions (three rows), whose
+//! exceptional cases are shown unreachable where they are used. One complete Edwards addition
+//! then takes the base away again where `t` is even.
+
+use ark_bn254::Fr;
+use ark_ec::twisted_edwards::{MontCurveConfig, TECurveConfig};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, Field};
+use ark_r1cs_std::fields::fp::FpVar;
+use ark_r1cs_std::prelude::*;
+use ark_relations::gr1cs::SynthesisError;
+use placet_protocol::keys::{KEY_BITS, Point};
+use taceo_ark_babyjubjub::EdwardsConfig;
+
+use crate::builder::{Builder, as_field, not, value};
+
+const EDWARDS_D: Fr = <EdwardsConfig as TECurveConfig>::COEFF_D;
+const MONTGOMERY_A: Fr = <EdwardsConfig as MontCurveConfig>::COEFF_A;
+
+/// The bits of the key's representative, lowest first; bit 251 is 1 and not allocated.
+pub struct KeyVar {
+    bits: Vec<Boolean<Fr>>,
+}
+
+/// A point on the Montgomery form.
+#[derive(Clone)]
+struct Montgomery {
+    u: FpVar<Fr>,
+    v: FpVar<Fr>,
+}
+
+impl KeyVar {
+    /// Allocates the bits.
+    pub fn new(builder: &Builder, bits: &[bool; KEY_BITS]) -> Result<Self, SynthesisError> {
+        let bits = bits.iter().map(|bit| builder.input_bit(*bit)).collect::<Result<_, _>>()?;
+        Ok(Self { bits })
+    }
+
+    /// `pk.x` of `pk = t·G`.
+    pub fn public_x(&self, builder: &Builder) -> Result<FpVar<Fr>, SynthesisError> {
+        let mut base = Point::generator().into_group();
+        let mut sum: Option<Montgomery> = None;
+        // Two signed digits a window, lowest first: the window's point is ±1 or ±3 times `base`.
+        //
+        // Additions are never exceptional: before window i > 0 the sum is a·G with a odd and
+        // |a| < 4^i, and the window adds c·G with c even and 4^i ≤ |c|. So a ± c is odd and not
+        // zero, and |a ± c| < 4^(i+1) < 3ℓ: only a ± c = ±ℓ could make the points equal or
+        // opposite. Below the top window |a ± c| < 2^250 < ℓ. In the top window c = 3·2^250 is
+        // fixed and |a| < 2^250, so a ± c lies beyond 2·2^250 > ℓ on its side of zero.
+        for window in 0..126 {
+            let one = to_montgomery(base);
+            let three = to_montgomery(base + base.double());
+            let addend = if window == 125 {
+                // Bits 250 and 251 of 2^251 + u are always 1.
+                Montgomery { u: FpVar::Constant(three.0), v: FpVar::Constant(three.1) }
+            } else {
+                let (b0, b1) = (self.signed_bit(2 * window), self.signed_bit(2 * window + 1));
+                let both = &b0 * &b1;
+                // Equal bits mean ±3, different ones ±1; the high bit is the sign.
+                let equal = both * Fr::from(2u8) - &b0 - &b1 + Fr::ONE;
+                let half = Fr::from(2u8).inverse().expect("2 is invertible");
+                let high = b1 * Fr::from(2u8) - Fr::ONE;
+                let low = b0 * Fr::from(2u8) - Fr::ONE;
+                Montgomery {
+                    u: equal * (three.0 - one.0) + one.0,
+                    v: high * ((three.1 + one.1) * half) + low * ((three.1 - one.1) * half),
+                }
+            };
+            sum = Some(match sum {
+                None => addend,
+                Some(sum) => sum.add(builder, &addend)?,
+            });
+            base = base.double().double();
+        }
+        let sum = sum.expect("there are windows");
+        let generator = Point::generator();
+        let base = [generator.x, generator.y].map(FpVar::Constant);
+        self.without_parity(builder, &sum, &base[0], &base[1])
+    }
+
+    /// `S.x` of `S = t·other`. The caller guarantees that `other` is in the prime-order subgroup
+    /// and not the identity: here, because the policy hash commits to a key that validators
+    /// checked.
+    pub fn agree_x(
+        &self,
+        builder: &Builder,
+        x: &FpVar<Fr>,
+        y: &FpVar<Fr>,
+    ) -> Result<FpVar<Fr>, SynthesisError> {
+        // y ≠ 1 and x ≠ 0 for every point of odd order but the identity.
+        let u = builder.quotient(&(y + Fr::ONE), &not(y))?;
+        let v = builder.quotient(&u, x)?;
+        let base = Montgomery { u, v };
+        let mut sum = base.double(builder)?.add(builder, &base)?;
+        // Invariant: sum = m·Q with m = 2⌊t/2^j⌋ + 1, so m is odd, 3 ≤ m < 2^251 before each step.
+        // sum = ±Q would need m ≡ ±1 (mod ℓ): impossible, since ℓ ± 1 is even and
+        // 2ℓ − 1 > 2^251. The one other case, 2m ± 1 = ℓ, leaves 0 = 2·v(sum) in the second
+        // slope, and v ≠ 0 in a subgroup of odd order: no satisfying witness. That refuses
+        // t ∈ {2ℓ−2, …, 2ℓ+1}, keys that the native side calls degenerate.
+        for j in (0..250).rev() {
+            let sign = self.signed_bit(j) * Fr::from(2u8) - Fr::ONE;
+            let addend = Montgomery { u: base.u.clone(), v: sign * &base.v };
+            sum = sum.double_and_add(builder, &addend)?;
+        }
+        self.without_parity(builder, &sum, x, y)
+    }
+
+    /// Bit j of `u = ⌊t/2⌋` for j below 250: its digit is `2u_j − 1`.
+    fn signed_bit(&self, j: usize) -> FpVar<Fr> {
+        as_field(&self.bits[j + 1])
+    }
+
+    /// The Edwards x of `sum − (1 − t_0)·base`. The addition is complete: a is a square and d is
+    /// not, so the denominator never vanishes for points on the curve.
+    fn without_parity(
+        &self,
+        builder: &Builder,
+        sum: &Montgomery,
+        base_x: &FpVar<Fr>,
+        base_y: &FpVar<Fr>,
+    ) -> Result<FpVar<Fr>, SynthesisError> {
+        // v ≠ 0: the sum is (t|1)·base with t|1 odd, and neither ℓ nor 3ℓ lies in range.
+        // u ≠ −1: at −1 the curve equation asks for a root of A − 2 = d, which has none.
+        let x1 = builder.quotient(&sum.u, &sum.v)?;
+        let y1 = builder.quotient(&(&sum.u - Fr::ONE), &(&sum.u + Fr::ONE))?;
+        let odd = as_field(&self.bits[0]);
+        let x2 = (&odd - Fr::ONE) * base_x;
+        let y2 = &odd + not(&odd) * base_y;
+        let (a, b) = (&x1 * &y2, &x2 * &y1);
+        let product = &a * &b;
+        builder.quotient(&(a + b), &(product * EDWARDS_D + Fr::ONE))
+    }
+}
+
+impl Montgomery {
+    /// Sum of points with different u: three rows.
+    fn add(&self, builder: &Builder, other: &Self) -> Result<Self, SynthesisError> {
+        let slope = builder.quotient(&(&other.v - &self.v), &(&other.u - &self.u))?;
+        self.chord(builder, &slope, &other.u)
+    }
+
+    /// Twice a point with v ≠ 0: four rows.
+    fn double(&self, builder: &Builder) -> Result<Self, SynthesisError> {
+        let square = &self.u * &self.u;
+        let numerator = square * Fr::from(3u8) + &self.u * (MONTGOMERY_A.double()) + Fr::ONE;
+        let slope = builder.quotient(&numerator, &(&self.v * Fr::from(2u8)))?;
+        self.chord(builder, &slope, &self.u)
+    }
+
+    /// `2·self + other` as `(self + other) + self`, five rows: the v of the inner sum is never
+    /// needed. Source: Eisenträger, Lauter, Montgomery, "Fast elliptic curve arithmetic and
+    /// improved Weil pairing evaluation", 2003.
+    fn double_and_add(&self, builder: &Builder, other: &Self) -> Result<Self, SynthesisError> {
+        let first = builder.quotient(&(&self.v - &other.v), &(&self.u - &other.u))?;
+        let inner = &first * &first - &self.u - &other.u - MONTGOMERY_A;
+        let second = builder.quotient(&(&self.v * Fr::from(2u8)), &(&self.u - &inner))? - &first;
+        self.chord(builder, &second, &inner)
+    }
+
+    /// The third point on the line with this slope through `self` and a point with `other_u`,
+    /// mirrored: two rows.
+    fn chord(
+        &self,
+        builder: &Builder,
+        slope: &FpVar<Fr>,
+        other_u: &FpVar<Fr>,
+    ) -> Result<Self, SynthesisError> {
+        let u = slope * slope - MONTGOMERY_A - &self.u - other_u;
+        let v_value = value(slope)
+            .zip(value(&self.u).zip(value(&u)))
+            .zip(value(&self.v))
+            .map(|((slope, (from, to)), v)| slope * (from - to) - v);
+        let v = builder.derived(v_value)?;
+        slope.mul_equals(&(&self.u - &u), &(&v + &self.v))?;
+        Ok(Self { u, v })
+    }
+}
+
+/// Montgomery coordinates of a constant point that is not the identity.
+fn to_montgomery(point: impl CurveGroup<Affine = Point>) -> (Fr, Fr) {
+    let point = point.into_affine();
+    let invert = |x: Fr| x.inverse().expect("a multiple of the generator below ℓ");
+    let u = (Fr::ONE + point.y) * invert(Fr::ONE - point.y);
+    (u, u * invert(point.x))
+}

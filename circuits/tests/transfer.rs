@@ -1,0 +1,48 @@
+//! The circuit of `transfer` accepts every branch, has one shape, and agrees with the native check.
+
+use ark_relations::gr1cs::ConstraintSystem;
+use placet_circuits::circuit::{Record, Shape, blank_shape, synthesize};
+use placet_circuits::transfer::synthesize_traced;
+use placet_protocol::example::{Branches, Example};
+use placet_protocol::transfer::Transfer;
+
+fn satisfied(example: &Example) -> bool {
+    synthesize::<Transfer>(&example.public, &example.witness, Record::Constraints)
+        .unwrap()
+        .is_satisfied()
+        .unwrap()
+}
+
+/// Rows that the evaluation domain of 2^15 leaves.
+const MAX_ROWS: usize = 1 << 15;
+
+#[test]
+fn every_branch_combination_is_accepted_and_has_the_same_shape() {
+    let blank = blank_shape::<Transfer>().unwrap();
+    assert!(blank.rows <= MAX_ROWS, "{} rows", blank.rows);
+    for (i, branches) in Branches::all().enumerate() {
+        let example = Example::new(branches);
+        let cs =
+            synthesize::<Transfer>(&example.public, &example.witness, Record::Constraints).unwrap();
+        let which = cs.which_is_unsatisfied().unwrap();
+        assert_eq!(which, None, "{branches:?}");
+        // The digest is the slow part: a few combinations stand for all.
+        if i % 13 == 0 {
+            assert_eq!(Shape::of(&cs).unwrap(), blank, "{branches:?}");
+        }
+    }
+}
+
+#[test]
+fn clauses_cover_all_rows() {
+    let example = Example::new(Branches::all().next().unwrap());
+    let cs = ConstraintSystem::new_ref();
+    let trace = synthesize_traced(cs.clone(), &example.public, &example.witness).unwrap();
+    for (name, rows) in &trace.clauses {
+        println!("{name:<26}{rows:>7}");
+    }
+    println!("{:<26}{:>7}", "instance", cs.num_instance_variables());
+    println!("{:<26}{:>7}", "total", cs.num_constraints() + cs.num_instance_variables());
+    assert_eq!(trace.clauses.iter().map(|(_, rows)| rows).sum::<usize>(), cs.num_constraints());
+    assert!(satisfied(&example));
+}
