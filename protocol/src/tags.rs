@@ -195,6 +195,25 @@ mod tests {
     }
 
     #[test]
+    fn tags_equal_an_independent_implementation() {
+        // Python's hmac and argon2-cffi 25.1.0.
+        let key = FederationKey::from_bytes(std::array::from_fn(|i| i as u8));
+        let document = document("12AB345");
+        assert_eq!(
+            subject_tag(&key, &Identifier::Document(&document)).map(hex::encode).unwrap(),
+            "261e182ececf4ffb15529794d20cb8b61c0b8c2e3c8057d892bee69b3245e073"
+        );
+        assert_eq!(
+            subject_tag(&key, &Identifier::Lei("506700GE1G29325QX363")).map(hex::encode).unwrap(),
+            "bda037efbcf4743f0f7099ce9d035ccb7af3087b3d8a47fa001988abe7498b32"
+        );
+        assert_eq!(
+            hex::encode(holder_tag(&key, HolderId::new(Fr::from(5u8)))),
+            "bafa1a5788526f91bfffe22f32fe052f8e8d63e6c1792775eb519a5745932194"
+        );
+    }
+
+    #[test]
     fn networks_do_not_share_tags() {
         let holder = HolderId::new(Fr::from(5u8));
         assert_ne!(holder_tag(&key(1), holder), holder_tag(&key(2), holder));

@@ -1,0 +1,319 @@
+//! The registry of credentials as validators keep it: leaves with their attestors, sequence
+//! numbers, revocations and the urgent quota. Spec §4.
+//!
+//! Signatures are the ledger's business: every call here names an attestor it has authenticated.
+//! Afterwards the ledger makes the new root current, with [`crate::roots::Roots::advance`], or
+//! after an urgent revocation with [`crate::roots::Roots::advance_urgently`].
+
+use ark_bn254::Fr;
+use placet_protocol::credential::{leaf, nobody, tombstone};
+use placet_protocol::field::{AttestorId, CredentialInner, RegistryRoot, to_bytes};
+use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::persons::{self, PersonError, TagBytes};
+use crate::store::{StoreError, Transaction, store_errors};
+use crate::tree::{Tree, TreeError};
+
+type Bytes = &'static [u8; 32];
+/// Index of a leaf to its attestor and [`ISSUED`] or [`REVOKED`].
+type RecordTable = TableDefinition<'static, u64, (Bytes, u8)>;
+/// Leaf, also a revoked one, to its index.
+type LeafTable = TableDefinition<'static, Bytes, u64>;
+/// Attestor to the last sequence number it used.
+type SequenceTable = TableDefinition<'static, Bytes, u64>;
+/// Attestor to the last epoch in which it revoked urgently, and how often.
+type UrgentTable = TableDefinition<'static, Bytes, (u64, u32)>;
+
+const TREE: Tree<REGISTRY_DEPTH> = Tree::new("credentials.tree");
+const RECORDS: RecordTable = TableDefinition::new("credentials.records");
+const LEAVES: LeafTable = TableDefinition::new("credentials.leaves");
+const SEQUENCES: SequenceTable = TableDefinition::new("credentials.sequences");
+const URGENT: UrgentTable = TableDefinition::new("credentials.urgent");
+const ISSUED: u8 = 0;
+const REVOKED: u8 = 1;
+
+/// Urgent revocations that one attestor may make per epoch, unless a network sets another number.
+pub const URGENT_QUOTA: u32 = 4;
+/// Seconds of an epoch of the urgent quota, unless a network sets another number.
+pub const URGENT_EPOCH: u64 = 86_400;
+
+/// Why the registry refused a credential or a revocation.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// The sequence number is not above the attestor's last one.
+    #[error(
+        "this message of the attestor was already used, or came after a later one; sign a new \
+         message with a higher sequence number"
+    )]
+    Replayed,
+    /// This attestor already issued this very credential, perhaps revoked since.
+    #[error("this credential was issued before; issue a new one with a fresh salt")]
+    Duplicate,
+    /// The filler id of policies is nobody's.
+    #[error("the id NOBODY fills free places of policies and never issues")]
+    Nobody,
+    /// All slots of the registry are used.
+    #[error("the registry is full; slots are never reused")]
+    Full,
+    /// There is no credential at this index.
+    #[error("no credential was issued at this index; check the index")]
+    NoSuchCredential,
+    /// Another attestor issued the credential.
+    #[error("only the attestor that issued a credential may revoke it")]
+    NotTheIssuer,
+    /// The credential was revoked before.
+    #[error("this credential is revoked already; nothing is left to do")]
+    AlreadyRevoked,
+    /// The attestor's urgent revocations of this epoch are used up.
+    #[error(
+        "the attestor's urgent revocations of this epoch are used up; revoke without urgency, \
+         which binds within the root window"
+    )]
+    QuotaExhausted,
+    /// The tags of the person were refused.
+    #[error(transparent)]
+    Person(PersonError),
+    /// The store failed; abort the transaction.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+store_errors!(CredentialError);
+
+impl From<PersonError> for CredentialError {
+    fn from(error: PersonError) -> Self {
+        match error {
+            PersonError::Store(error) => Self::Store(error),
+            error => Self::Person(error),
+        }
+    }
+}
+
+impl From<TreeError> for CredentialError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Full => Self::Full,
+            TreeError::NoSuchLeaf => Self::NoSuchCredential,
+            // A leaf is a hash output; the record table and the tree disagree.
+            TreeError::EmptyLeaf => Self::Store(StoreError::Corrupt),
+            TreeError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// A credential to be put into the registry by an authenticated attestor.
+#[derive(Clone, Copy, Debug)]
+pub struct Issuance<'a> {
+    /// The attestor.
+    pub attestor: AttestorId,
+    /// Above every sequence number the attestor used before; at least 1.
+    pub sequence: u64,
+    /// The commitment to the credential.
+    pub inner: CredentialInner,
+    /// With identity credentials: who holds the key.
+    pub person: Option<Person<'a>>,
+}
+
+/// The tags that come with an identity credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// Tag of the holder's key.
+    pub holder: TagBytes,
+    /// Tags of the person identifier and of each document seen, each with its `valid_until`.
+    pub subjects: &'a [(TagBytes, u64)],
+}
+
+/// A credential to be revoked by an authenticated attestor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The attestor.
+    pub attestor: AttestorId,
+    /// Above every sequence number the attestor used before; at least 1.
+    pub sequence: u64,
+    /// Index of the credential.
+    pub index: u64,
+    /// How soon it must bind.
+    pub urgency: Urgency,
+}
+
+/// How soon a revocation must bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Within the root window; proofs in flight survive.
+    Ordinary,
+    /// At once. Closes the window for everybody's proofs in flight, hence the quota.
+    Urgent(Quota),
+}
+
+/// How many urgent revocations an attestor may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Urgent revocations per attestor and epoch.
+    pub per_epoch: u32,
+    /// Seconds of an epoch; 0 counts as 1.
+    pub epoch_seconds: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { per_epoch: URGENT_QUOTA, epoch_seconds: URGENT_EPOCH }
+    }
+}
+
+/// What the registry remembers of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Index of the leaf.
+    pub index: u64,
+    /// Who issued it.
+    pub attestor: AttestorId,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// Number of credentials ever issued.
+pub fn len(txn: &impl Transaction) -> Result<u64, StoreError> {
+    TREE.len(txn)
+}
+
+/// The present root.
+pub fn root(txn: &impl Transaction) -> Result<RegistryRoot, StoreError> {
+    TREE.root(txn).map(RegistryRoot::new)
+}
+
+/// The path of a leaf. Wallets keep their own paths; asking a node for one reveals the leaf.
+///
+/// # Errors
+/// [`CredentialError::NoSuchCredential`].
+pub fn path(txn: &impl Transaction, index: u64) -> Result<Path<REGISTRY_DEPTH>, CredentialError> {
+    Ok(TREE.path(txn, index)?)
+}
+
+/// The leaves of a range of indices, cut off at [`len`]; revoked ones are TOMBSTONE.
+pub fn leaves(txn: &impl Transaction, range: std::ops::Range<u64>) -> Result<Vec<Fr>, StoreError> {
+    TREE.leaves(txn, range)
+}
+
+/// What is known of the leaf at `index`.
+pub fn record(txn: &impl Transaction, index: u64) -> Result<Option<Record>, StoreError> {
+    let Some(table) = txn.table(RECORDS)? else { return Ok(None) };
+    let Some(entry) = table.get(index)? else { return Ok(None) };
+    let (attestor, state) = entry.value();
+    decode_record(index, attestor, state).map(Some)
+}
+
+/// Everything one attestor issued, in order of issue.
+pub fn issued_by(txn: &impl Transaction, attestor: AttestorId) -> Result<Vec<Record>, StoreError> {
+    let mut records = Vec::new();
+    if let Some(table) = txn.table(RECORDS)? {
+        for entry in table.iter()? {
+            let (index, value) = entry?;
+            let (bytes, state) = value.value();
+            let record = decode_record(index.value(), bytes, state)?;
+            if record.attestor == attestor {
+                records.push(record);
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The last sequence number an attestor used; 0 before its first message.
+pub fn last_sequence(txn: &impl Transaction, attestor: AttestorId) -> Result<u64, StoreError> {
+    let Some(table) = txn.table(SEQUENCES)? else { return Ok(0) };
+    Ok(table.get(&attestor.to_bytes())?.map_or(0, |entry| entry.value()))
+}
+
+/// Wraps and appends a credential at block time `now` and returns its index.
+///
+/// # Errors
+/// [`CredentialError`]; unless it is `Store`, nothing was written.
+pub fn issue(
+    txn: &WriteTransaction,
+    issuance: &Issuance<'_>,
+    now: u64,
+) -> Result<u64, CredentialError> {
+    let &Issuance { attestor, sequence, inner, person } = issuance;
+    if attestor == nobody() {
+        return Err(CredentialError::Nobody);
+    }
+    check_sequence(txn, attestor, sequence)?;
+    let leaf = leaf(attestor, inner);
+    let key = to_bytes(&leaf);
+    if open(txn, LEAVES)?.get(&key)?.is_some() {
+        return Err(CredentialError::Duplicate);
+    }
+    if len(txn)? >= Tree::<REGISTRY_DEPTH>::CAPACITY {
+        return Err(CredentialError::Full);
+    }
+    // The last check writes too; nothing behind it refuses.
+    if let Some(person) = person {
+        persons::bind(txn, &person.holder, person.subjects, now)?;
+    }
+
+    let index = TREE.append(txn, leaf)?;
+    open(txn, LEAVES)?.insert(&key, index)?;
+    open(txn, RECORDS)?.insert(index, (&attestor.to_bytes(), ISSUED))?;
+    open(txn, SEQUENCES)?.insert(&attestor.to_bytes(), sequence)?;
+    Ok(index)
+}
+
+/// Replaces a credential by TOMBSTONE at block time `now`.
+///
+/// # Errors
+/// [`CredentialError`]; unless it is `Store`, nothing was written.
+pub fn revoke(
+    txn: &WriteTransaction,
+    revocation: &Revocation,
+    now: u64,
+) -> Result<(), CredentialError> {
+    let &Revocation { attestor, sequence, index, urgency } = revocation;
+    check_sequence(txn, attestor, sequence)?;
+    let record = record(txn, index)?.ok_or(CredentialError::NoSuchCredential)?;
+    if record.attestor != attestor {
+        return Err(CredentialError::NotTheIssuer);
+    }
+    if record.revoked {
+        return Err(CredentialError::AlreadyRevoked);
+    }
+    if let Urgency::Urgent(quota) = urgency {
+        let epoch = now / quota.epoch_seconds.max(1);
+        let mut table = open(txn, URGENT)?;
+        let last = table.get(&attestor.to_bytes())?.map(|entry| entry.value());
+        let used = last.filter(|(last, _)| *last == epoch).map_or(0, |(_, used)| used);
+        if used >= quota.per_epoch {
+            return Err(CredentialError::QuotaExhausted);
+        }
+        // The last check writes too; nothing behind it refuses.
+        table.insert(&attestor.to_bytes(), (epoch, used + 1))?;
+    }
+
+    TREE.replace(txn, index, tombstone())?;
+    open(txn, RECORDS)?.insert(index, (&attestor.to_bytes(), REVOKED))?;
+    open(txn, SEQUENCES)?.insert(&attestor.to_bytes(), sequence)?;
+    Ok(())
+}
+
+fn check_sequence(
+    txn: &WriteTransaction,
+    attestor: AttestorId,
+    sequence: u64,
+) -> Result<(), CredentialError> {
+    if sequence > last_sequence(txn, attestor)? { Ok(()) } else { Err(CredentialError::Replayed) }
+}
+
+fn decode_record(index: u64, attestor: &[u8; 32], state: u8) -> Result<Record, StoreError> {
+    let attestor = AttestorId::from_bytes(attestor).map_err(|_| StoreError::Corrupt)?;
+    match state {
+        ISSUED | REVOKED => Ok(Record { index, attestor, revoked: state == REVOKED }),
+        _ => Err(StoreError::Corrupt),
+    }
+}
+
+fn open<'t, K: redb::Key + 'static, V: redb::Value + 'static>(
+    txn: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<redb::Table<'t, K, V>, StoreError> {
+    Ok(txn.open_table(definition)?)
+}
