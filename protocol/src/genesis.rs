@@ -196,7 +196,7 @@ impl Default for NetworkParams {
             root_window: 120,
             note_window: 86_400,
             heartbeat: 30,
-            urgent_quota: 5,
+            urgent_quota: 4,
             urgent_epoch: 86_400,
         }
     }
@@ -356,9 +356,10 @@ impl Genesis {
         let keys: BTreeSet<_> = self.authorities.iter().map(|a| a.key).collect();
         let names: BTreeSet<_> = self.authorities.iter().map(|a| &a.name).collect();
         let count = self.authorities.len();
-        let sound = self.authorities.iter().all(|a| {
-            name_is_valid(&a.name) && a.lei.as_deref().is_none_or(lei_is_plausible)
-        });
+        let sound = self
+            .authorities
+            .iter()
+            .all(|a| name_is_valid(&a.name) && a.lei.as_deref().is_none_or(lei_is_plausible));
         if !(1..=MAX_AUTHORITIES).contains(&count)
             || keys.len() != count
             || names.len() != count

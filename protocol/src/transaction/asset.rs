@@ -503,8 +503,8 @@ macro_rules! nullifier_lists {
         pub struct $name {
             /// Whose.
             pub asset: AssetId,
-            /// One more than that of the asset's freeze, release, pause or rotation before; the
-            /// first is 1.
+            /// Above that of every freeze, release, pause or rotation of the asset before; at least
+            /// 1.
             pub sequence: u64,
             /// At least one; ascending, distinct.
             pub nullifiers: Vec<Nullifier>,
@@ -646,12 +646,7 @@ pub struct RotateAgentKey {
 
 impl RotateAgentKey {
     /// Signs as issuer and as the new key.
-    pub fn new(
-        rotation: Rotation,
-        chain: &ChainId,
-        issuer: &SigningKey,
-        key: &SigningKey,
-    ) -> Self {
+    pub fn new(rotation: Rotation, chain: &ChainId, issuer: &SigningKey, key: &SigningKey) -> Self {
         let message = rotation.to_wire();
         Self {
             issuer_signature: issuer.sign(chain, Context::RotateAgentIssuer, &message),

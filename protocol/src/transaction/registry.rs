@@ -183,7 +183,7 @@ impl Wire for UniquenessTags {
 pub struct Issue {
     /// Who issues; validators check the signature by this attestor's admitted key.
     pub attestor: AttestorId,
-    /// One more than that of the attestor's message before; its first is 1.
+    /// Above that of every message of the attestor before; at least 1.
     pub sequence: u64,
     /// The commitment, not yet wrapped.
     pub inner: CredentialInner,
@@ -238,7 +238,7 @@ impl Wire for Issue {
 pub struct Revoke {
     /// Who revokes.
     pub attestor: AttestorId,
-    /// One more than that of the attestor's message before.
+    /// Above that of every message of the attestor before; at least 1.
     pub sequence: u64,
     /// Index of the leaf in the registry.
     pub leaf: u64,

@@ -270,7 +270,11 @@ impl TransferTransaction {
     ///
     /// # Errors
     /// [`BadSignature`] if units are redeemed and the agent did not sign this binding.
-    pub fn verify_redemption(&self, chain: &ChainId, agent: &VerifyKey) -> Result<(), BadSignature> {
+    pub fn verify_redemption(
+        &self,
+        chain: &ChainId,
+        agent: &VerifyKey,
+    ) -> Result<(), BadSignature> {
         match &self.body.redemption {
             None => Ok(()),
             Some(redemption) => {
