@@ -73,19 +73,25 @@ pub enum LoadError {
     #[error("the key file cannot be read: {0}; check its path and permissions")]
     Io(#[from] std::io::Error),
     /// Larger than any key.
-    #[error("the key file is larger than {MAX_FILE_BYTES} bytes; check that this is the right file")]
+    #[error(
+        "the key file is larger than {MAX_FILE_BYTES} bytes; check that this is the right file"
+    )]
     TooLarge,
     /// Does not begin like a key file.
     #[error("this is not a Placet key file; check that this is the right file")]
     NotAKeyFile,
     /// Written by newer software.
-    #[error("the key file has format version {found}, this software reads version {VERSION}; update Placet")]
+    #[error(
+        "the key file has format version {found}, this software reads version {VERSION}; update Placet"
+    )]
     NewerVersion {
         /// What the file says.
         found: u16,
     },
     /// A version that never existed.
-    #[error("the key file has format version {found}, which never existed: it was altered; get it again from its source")]
+    #[error(
+        "the key file has format version {found}, which never existed: it was altered; get it again from its source"
+    )]
     UnknownVersion {
         /// What the file says.
         found: u16,
@@ -100,7 +106,9 @@ pub enum LoadError {
         extra: u64,
     },
     /// Contents and checksum disagree.
-    #[error("the key file was altered or damaged: its checksum is wrong; copy or download it again")]
+    #[error(
+        "the key file was altered or damaged: its checksum is wrong; copy or download it again"
+    )]
     Altered,
     /// The checksum is right but the contents have no meaning.
     #[error("the key file's header has no valid meaning; get the file again from its source")]
@@ -112,7 +120,9 @@ pub enum LoadError {
         expected: Kind,
     },
     /// A key for another statement.
-    #[error("the key is for another statement than `{expected}` (number {found}); use the key file of `{expected}`")]
+    #[error(
+        "the key is for another statement than `{expected}` (number {found}); use the key file of `{expected}`"
+    )]
     WrongStatement {
         /// The statement it is needed for.
         expected: &'static str,
@@ -120,7 +130,9 @@ pub enum LoadError {
         found: u32,
     },
     /// A key for another version of the circuit.
-    #[error("the key is for circuit {found}, this software or network uses {expected}; get the key of that circuit, or update Placet")]
+    #[error(
+        "the key is for circuit {found}, this software or network uses {expected}; get the key of that circuit, or update Placet"
+    )]
     WrongCircuit {
         /// What is needed.
         expected: CircuitDigest,
@@ -128,13 +140,19 @@ pub enum LoadError {
         found: CircuitDigest,
     },
     /// A development key on a network that is not `dev`.
-    #[error("this is a development key, whose maker can forge proofs, and the network is not marked `dev`; use the key of the network's ceremony")]
+    #[error(
+        "this is a development key, whose maker can forge proofs, and the network is not marked `dev`; use the key of the network's ceremony"
+    )]
     DevelopmentKey,
     /// Another origin than the one that the manifest pins.
-    #[error("the key does not come from the ceremony that the network's manifest names; get the key that belongs to the manifest")]
+    #[error(
+        "the key does not come from the ceremony that the network's manifest names; get the key that belongs to the manifest"
+    )]
     WrongOrigin,
     /// Another key than the one that the manifest pins.
-    #[error("the key is not the one that the network's manifest pins; get the key that belongs to the manifest")]
+    #[error(
+        "the key is not the one that the network's manifest pins; get the key that belongs to the manifest"
+    )]
     NotPinned,
     /// The points do not make a key.
     #[error(transparent)]

@@ -79,7 +79,9 @@ impl std::fmt::Display for Element {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyDefect {
     /// One point is not acceptable.
-    #[error("the key is not usable: {element}, entry {index}: {defect}; get the key again from its source")]
+    #[error(
+        "the key is not usable: {element}, entry {index}: {defect}; get the key again from its source"
+    )]
     Point {
         /// The part of the key.
         element: Element,
@@ -90,7 +92,9 @@ pub enum KeyDefect {
         defect: PointDefect,
     },
     /// The number of public-input points does not fit the statement.
-    #[error("the key has points for {found} public inputs, the statement has {expected}; use the key of this statement")]
+    #[error(
+        "the key has points for {found} public inputs, the statement has {expected}; use the key of this statement"
+    )]
     InputCount {
         /// Public inputs of the statement.
         expected: usize,
@@ -98,10 +102,14 @@ pub enum KeyDefect {
         found: usize,
     },
     /// The queries of a proving key do not have lengths that fit each other.
-    #[error("the lengths of the proving key's queries contradict each other; get the key again from its source")]
+    #[error(
+        "the lengths of the proving key's queries contradict each other; get the key again from its source"
+    )]
     QueryLengths,
     /// The proving key's points do not belong to its verifying key.
-    #[error("the proving key's points contradict its verifying key; get both again from one source")]
+    #[error(
+        "the proving key's points contradict its verifying key; get both again from one source"
+    )]
     Inconsistent,
 }
 
@@ -236,7 +244,8 @@ impl<S: Statement> ProvingKey<S> {
         // e(beta_1, delta_2) = e(delta_1, beta_2): the two copies have one ratio. A proof that
         // verifies is the real test, and the prover makes it on each proof.
         let vk = &points.vk;
-        if Bn254::pairing(points.beta_g1, vk.delta_g2) != Bn254::pairing(points.delta_g1, vk.beta_g2)
+        if Bn254::pairing(points.beta_g1, vk.delta_g2)
+            != Bn254::pairing(points.delta_g1, vk.beta_g2)
         {
             return Err(KeyDefect::Inconsistent);
         }

@@ -8,11 +8,11 @@
 //! Modules in reading order.
 
 pub mod digest;
-pub mod point;
-pub mod key;
-pub mod policy;
-pub mod manifest;
 pub mod file;
+pub mod key;
+pub mod manifest;
+pub mod point;
+pub mod policy;
 
 pub use digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 pub use file::LoadError;

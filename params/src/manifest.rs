@@ -89,25 +89,33 @@ pub enum ManifestError {
     #[error("the manifest is not readable: {0}; correct the file at that place")]
     Json(#[from] serde_json::Error),
     /// A version that this software does not know.
-    #[error("the manifest has version {found}, this software reads version {VERSION}; update Placet")]
+    #[error(
+        "the manifest has version {found}, this software reads version {VERSION}; update Placet"
+    )]
     Version {
         /// What the file says.
         found: u32,
     },
     /// Two entries for one statement.
-    #[error("the manifest lists the statement of entry {index} twice; keep one entry per statement")]
+    #[error(
+        "the manifest lists the statement of entry {index} twice; keep one entry per statement"
+    )]
     Duplicate {
         /// The second entry.
         index: usize,
     },
     /// A development key on a network that is not `dev`.
-    #[error("the manifest's entry {index} is a development key and this network is not `dev`; use the ceremony's key")]
+    #[error(
+        "the manifest's entry {index} is a development key and this network is not `dev`; use the ceremony's key"
+    )]
     DevelopmentKey {
         /// The entry.
         index: usize,
     },
     /// No entry for a statement that is needed.
-    #[error("the manifest has no key for the statement `{statement}`; get the network's current manifest")]
+    #[error(
+        "the manifest has no key for the statement `{statement}`; get the network's current manifest"
+    )]
     Missing {
         /// The statement.
         statement: &'static str,

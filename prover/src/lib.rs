@@ -4,9 +4,9 @@
 //! and nothing leaves the prover that its own verifier does not accept. The library would
 //! otherwise return a useless proof of a false statement without an error.
 
-pub mod seed;
 pub mod backend;
 pub mod prover;
+pub mod seed;
 
 pub use backend::{Backend, Reference};
 pub use placet_verifier::Proof;

@@ -27,7 +27,9 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyMismatch {
     /// The key is for another version of the circuit.
-    #[error("the proving key is for circuit {key}, this software has {circuit}; load the key of this circuit, or update Placet")]
+    #[error(
+        "the proving key is for circuit {key}, this software has {circuit}; load the key of this circuit, or update Placet"
+    )]
     Circuit {
         /// What the key says.
         key: CircuitDigest,
@@ -49,10 +51,14 @@ pub enum ProveError<V: std::error::Error + 'static> {
     #[error("the statement does not hold: {0}")]
     Violated(#[source] V),
     /// The circuit could not compute its wires.
-    #[error("the circuit cannot compute its wires: {0}; this is a fault of this software, report it")]
+    #[error(
+        "the circuit cannot compute its wires: {0}; this is a fault of this software, report it"
+    )]
     Synthesis(#[source] SynthesisError),
     /// The circuit's wires are not those of the blank circuit or of the public inputs.
-    #[error("the circuit and the statement disagree about the wires; this is a fault of this software, report it")]
+    #[error(
+        "the circuit and the statement disagree about the wires; this is a fault of this software, report it"
+    )]
     Wires,
     /// The kernel returned a point that no proof may have.
     #[error("the prover made an unusable point: {0}; try again, and report it if it happens twice")]

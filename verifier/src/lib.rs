@@ -4,9 +4,9 @@
 //! `verify` holds the one call of the Groth16 library's verify in the workspace, `batch` checks
 //! many proofs with one equation and names the bad ones.
 
+pub mod batch;
 pub mod proof;
 pub mod verify;
-pub mod batch;
 
 pub use batch::{BatchError, OsCoefficients, RandomSource, verify_batch};
 pub use proof::{Proof, ProofError, ProofPart};

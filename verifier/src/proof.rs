@@ -28,7 +28,9 @@ pub enum ProofPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// Not exactly 128 bytes.
-    #[error("a proof has {PROOF_BYTES} bytes, this has {found}; send the proof as the prover wrote it")]
+    #[error(
+        "a proof has {PROOF_BYTES} bytes, this has {found}; send the proof as the prover wrote it"
+    )]
     Length {
         /// Bytes found.
         found: usize,

@@ -1,9 +1,13 @@
 //! A small statement with its circuit, for tests of keys, prover and verifier: `root` raised to
 //! 2^SQUARINGS is `power`, and `tag` takes part in a constraint.
 
+#![allow(dead_code)] // every test file uses a part of it
+
 use ark_bn254::Fr;
-use ark_ff::Field;
-use ark_relations::gr1cs::{ConstraintSystemRef, LinearCombination, SynthesisError, Variable};
+
+use ark_relations::gr1cs::{
+    ConstraintSystemRef, Field, LinearCombination, SynthesisError, Variable,
+};
 use placet_circuits::Circuit;
 use placet_protocol::statement::Statement;
 
@@ -72,7 +76,11 @@ impl Circuit for SquareChain {
             current = next;
         }
         let difference = LinearCombination::from(current) - power;
-        cs.enforce_r1cs_constraint(|| difference, || Variable::One.into(), LinearCombination::zero)?;
+        cs.enforce_r1cs_constraint(
+            || difference,
+            || Variable::One.into(),
+            LinearCombination::zero,
+        )?;
         let square = cs.new_witness_variable(|| Ok(public.tag.square()))?;
         cs.enforce_r1cs_constraint(|| tag.into(), || tag.into(), || square.into())
     }
