@@ -9,9 +9,10 @@ use ark_bn254::Fr;
 use placet_protocol::credential::{leaf, nobody, tombstone};
 use placet_protocol::field::{AttestorId, CredentialInner, RegistryRoot, to_bytes};
 use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
+use placet_protocol::transaction::registry::UniquenessTags;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
-use crate::persons::{self, PersonError, TagBytes};
+use crate::persons::{self, PersonError};
 use crate::store::{StoreError, Transaction, store_errors};
 use crate::tree::{Tree, TreeError};
 
@@ -111,17 +112,8 @@ pub struct Issuance<'a> {
     pub sequence: u64,
     /// The commitment to the credential.
     pub inner: CredentialInner,
-    /// With identity credentials: who holds the key.
-    pub person: Option<Person<'a>>,
-}
-
-/// The tags that come with an identity credential.
-#[derive(Clone, Copy, Debug)]
-pub struct Person<'a> {
-    /// Tag of the holder's key.
-    pub holder: TagBytes,
-    /// Tags of the person identifier and of each document seen, each with its `valid_until`.
-    pub subjects: &'a [(TagBytes, u64)],
+    /// With identity credentials: the tags of the person and of the key.
+    pub tags: Option<&'a UniquenessTags>,
 }
 
 /// A credential to be revoked by an authenticated attestor.
@@ -234,7 +226,7 @@ pub fn issue(
     issuance: &Issuance<'_>,
     now: u64,
 ) -> Result<u64, CredentialError> {
-    let &Issuance { attestor, sequence, inner, person } = issuance;
+    let &Issuance { attestor, sequence, inner, tags } = issuance;
     if attestor == nobody() {
         return Err(CredentialError::Nobody);
     }
@@ -248,8 +240,8 @@ pub fn issue(
         return Err(CredentialError::Full);
     }
     // The last check writes too; nothing behind it refuses.
-    if let Some(person) = person {
-        persons::bind(txn, &person.holder, person.subjects, now)?;
+    if let Some(tags) = tags {
+        persons::bind(txn, tags, now)?;
     }
 
     let index = TREE.append(txn, leaf)?;

@@ -11,10 +11,13 @@
 //! 4. The same holder tag again, from any attestor, adds subject tags and extends their validity;
 //!    it never shortens it.
 //!
-//! Hence every subject tag has at most one holder tag that can still be issued to. Revoking a
-//! credential frees nothing. It is as good as the attestors' honesty and de-duplication.
+//! Hence every subject tag has at most one holder tag that can still be issued to. A key counts as
+//! live as long as its tags do, so an attestor must not let a credential outlive the tags submitted
+//! with it. Revoking a credential frees nothing. All of it is as good as the attestors' honesty and
+//! de-duplication.
 
 use placet_protocol::credential::TIME_BITS;
+use placet_protocol::transaction::registry::UniquenessTags;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::store::{StoreError, Transaction, store_errors};
@@ -105,22 +108,23 @@ pub fn holder(txn: &impl Transaction, tag: &TagBytes) -> Result<Option<HolderRec
 /// One variant of [`PersonError`] per rule.
 pub fn check(
     txn: &impl Transaction,
-    own: &TagBytes,
-    subjects: &[(TagBytes, u64)],
+    tags: &UniquenessTags,
     now: u64,
 ) -> Result<Vec<TagBytes>, PersonError> {
-    if subjects.is_empty() {
+    if tags.subjects.is_empty() {
         return Err(PersonError::NoSubject);
     }
-    if subjects.iter().any(|(_, until)| *until <= now || *until >> TIME_BITS != 0) {
+    let is_bad = |until: u64| until <= now || until >> TIME_BITS != 0;
+    if tags.subjects.iter().any(|new| is_bad(new.valid_until)) {
         return Err(PersonError::BadValidity);
     }
-    if holder(txn, own)?.is_some_and(|record| record.retired) {
+    if holder(txn, &tags.holder)?.is_some_and(|record| record.retired) {
         return Err(PersonError::HolderRetired);
     }
     let mut replaced = Vec::new();
-    for (tag, _) in subjects {
-        let Some(bound) = subject(txn, tag)?.filter(|bound| bound.holder != *own) else { continue };
+    for new in &tags.subjects {
+        let bound = subject(txn, &new.tag)?.filter(|bound| bound.holder != tags.holder);
+        let Some(bound) = bound else { continue };
         let other = holder(txn, &bound.holder)?.ok_or(StoreError::Corrupt)?;
         if now < other.live_until {
             return Err(PersonError::SecondKey);
@@ -130,27 +134,23 @@ pub fn check(
     Ok(replaced)
 }
 
-/// Binds subject tags, each with its `valid_until`, to the holder tag `own`.
+/// Binds subject tags, each with its `valid_until`, to a holder tag.
 ///
 /// # Errors
 /// As [`check`]; then nothing was written.
-pub fn bind(
-    txn: &WriteTransaction,
-    own: &TagBytes,
-    subjects: &[(TagBytes, u64)],
-    now: u64,
-) -> Result<(), PersonError> {
-    let replaced = check(txn, own, subjects, now)?;
+pub fn bind(txn: &WriteTransaction, tags: &UniquenessTags, now: u64) -> Result<(), PersonError> {
+    let replaced = check(txn, tags, now)?;
+    let own = &tags.holder;
     let mut live_until = holder(txn, own)?.map_or(0, |record| record.live_until);
 
     let mut table = txn.open_table(SUBJECTS).map_err(StoreError::from)?;
-    for (tag, until) in subjects {
-        let kept = table.get(tag)?.and_then(|entry| {
+    for new in &tags.subjects {
+        let kept = table.get(&new.tag)?.and_then(|entry| {
             let (holder, kept) = entry.value();
             (holder == own).then_some(kept)
         });
-        let until = kept.map_or(*until, |kept| kept.max(*until));
-        table.insert(tag, (own, until))?;
+        let until = kept.map_or(new.valid_until, |kept| kept.max(new.valid_until));
+        table.insert(&new.tag, (own, until))?;
         live_until = live_until.max(until);
     }
 
