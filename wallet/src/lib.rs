@@ -8,3 +8,5 @@ pub mod files;
 pub mod keystore;
 pub mod seed;
 pub mod vault;
+pub mod countries;
+pub mod policy_file;
