@@ -1,0 +1,112 @@
+//! A true statement gives a proof; a false one is refused with its clause; a forged one gives
+//! bytes that no verifier accepts.
+
+#[path = "../../params/tests/support/square_chain.rs"]
+mod square_chain;
+
+use std::sync::OnceLock;
+
+use ark_bn254::Fr;
+use placet_params::{CircuitDigest, Origin, ProvingKey};
+use placet_prover::{KeyMismatch, Phase, ProofSeed, ProveError, Prover};
+use placet_setup::{SetupSeed, generate};
+use placet_verifier::VerifyError;
+use square_chain::{ChainPublic, ChainViolation, SquareChain, chain};
+
+fn key() -> ProvingKey<SquareChain> {
+    generate(SetupSeed::from_bytes([1; 32])).unwrap()
+}
+
+fn prover() -> &'static Prover<SquareChain> {
+    static PROVER: OnceLock<Prover<SquareChain>> = OnceLock::new();
+    PROVER.get_or_init(|| Prover::new(key()).unwrap())
+}
+
+fn seed(byte: u8) -> ProofSeed {
+    ProofSeed::from_bytes([byte; 32])
+}
+
+#[test]
+fn a_true_statement_is_proven_and_the_phases_come_in_order() {
+    let (public, witness) = chain(3, 4);
+    let mut phases = Vec::new();
+    let proof = prover()
+        .prove_observed(&public, &witness, ProofSeed::from_os().unwrap(), &mut |phase| {
+            phases.push(phase);
+        })
+        .unwrap();
+    assert_eq!(phases, [Phase::Check, Phase::Synthesize, Phase::Prove, Phase::SelfVerify]);
+    assert_eq!(prover().verifier().verify(&public, &proof.to_bytes()), Ok(()));
+}
+
+#[test]
+fn a_false_statement_is_refused_with_the_violated_clause() {
+    let (public, _) = chain(3, 4);
+    let error = prover().prove(&public, &Fr::from(4u8), seed(1)).unwrap_err();
+    assert!(matches!(error, ProveError::Violated(ChainViolation::Chain)));
+    assert!(error.to_string().contains("Chain"));
+}
+
+#[test]
+fn a_forged_proof_has_the_right_form_and_verifies_nowhere() {
+    let (public, _) = chain(3, 4);
+    let forged = prover().forge(&public, &Fr::from(4u8), seed(1)).unwrap();
+    let verdict = prover().verifier().verify(&public, &forged.to_bytes());
+    assert_eq!(verdict, Err(VerifyError::Invalid));
+}
+
+#[test]
+fn forging_a_true_statement_gives_a_good_proof() {
+    let (public, witness) = chain(3, 4);
+    let proof = prover().forge(&public, &witness, seed(1)).unwrap();
+    assert_eq!(prover().verifier().verify(&public, &proof.to_bytes()), Ok(()));
+}
+
+#[test]
+fn proofs_are_blinded_by_their_seed_and_reproducible_from_it() {
+    let (public, witness) = chain(3, 4);
+    let make = |byte| prover().prove(&public, &witness, seed(byte)).unwrap();
+    assert_eq!(make(1), make(1));
+    assert_ne!(make(1), make(2));
+    assert_ne!(
+        prover().prove(&public, &witness, ProofSeed::from_os().unwrap()).unwrap(),
+        prover().prove(&public, &witness, ProofSeed::from_os().unwrap()).unwrap(),
+    );
+}
+
+#[test]
+fn a_statement_that_hands_out_other_inputs_than_its_circuit_is_caught() {
+    let (public, witness) = chain(3, 4);
+    for inputs in [0, 1, 3] {
+        let public = ChainPublic { inputs, ..public.clone() };
+        let error = prover().prove(&public, &witness, seed(1)).unwrap_err();
+        assert!(matches!(error, ProveError::Wires));
+    }
+}
+
+#[test]
+fn a_key_for_another_circuit_is_refused() {
+    let other = CircuitDigest([5; 32]);
+    let relabelled = ProvingKey::from_parts(key().points().clone(), other, Origin::Dev).unwrap();
+    let error = Prover::<SquareChain>::new(relabelled).unwrap_err();
+    assert!(matches!(error, KeyMismatch::Circuit { key, .. } if key == other));
+}
+
+#[test]
+fn a_key_of_another_size_is_refused() {
+    let mut points = key().points().clone();
+    points.h_query.truncate(points.h_query.len() / 2);
+    let shrunk = ProvingKey::from_parts(points, key().circuit(), Origin::Dev).unwrap();
+    assert_eq!(Prover::<SquareChain>::new(shrunk).unwrap_err(), KeyMismatch::Size);
+}
+
+#[test]
+fn a_key_with_other_points_fails_in_self_verification() {
+    let mut points = key().points().clone();
+    points.l_query.swap(0, 1);
+    let bad = ProvingKey::from_parts(points, key().circuit(), Origin::Dev).unwrap();
+    let bad = Prover::<SquareChain>::new(bad).unwrap();
+    let (public, witness) = chain(3, 4);
+    let error = bad.prove(&public, &witness, seed(1)).unwrap_err();
+    assert!(matches!(error, ProveError::SelfVerify(VerifyError::Invalid)));
+}
