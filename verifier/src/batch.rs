@@ -47,6 +47,9 @@ pub enum BatchError {
     Randomness(getrandom::Error),
 }
 
+/// Public inputs and proof, both checked for form.
+type Item<S> = (Vec<Fr>, Proof<S>);
+
 /// Verifies all of `items`; names the bad ones, by index, in order. An empty batch is good.
 pub fn verify_batch<S>(
     key: &PreparedVerifyingKey<S>,
@@ -58,11 +61,11 @@ where
     S::Public: Sync,
 {
     // What is malformed is named now and takes no part in the equation.
-    let decoded: Vec<Result<(Vec<Fr>, Proof<S>), VerifyError>> = items
+    let decoded: Vec<Result<Item<S>, VerifyError>> = items
         .par_iter()
         .map(|(public, bytes)| Ok((key.inputs(public)?, Proof::from_bytes(bytes)?)))
         .collect();
-    let good: Vec<&(Vec<Fr>, Proof<S>)> = decoded.iter().flatten().collect();
+    let good: Vec<&Item<S>> = decoded.iter().flatten().collect();
     let coefficients = draw(good.len(), randomness).map_err(BatchError::Randomness)?;
     let all_hold = good.is_empty() || combined_holds(key, &good, &coefficients);
 
@@ -93,7 +96,7 @@ fn draw(count: usize, randomness: &mut impl RandomSource) -> Result<Vec<Fr>, get
 /// The one equation, written as a product of pairings that must be one.
 fn combined_holds<S: Statement>(
     key: &PreparedVerifyingKey<S>,
-    items: &[&(Vec<Fr>, Proof<S>)],
+    items: &[&Item<S>],
     coefficients: &[Fr],
 ) -> bool {
     let vk = &key.key.vk;
