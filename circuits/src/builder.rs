@@ -2,6 +2,7 @@
 //! variables the prover chooses freely, and how many rows each clause costs.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, Field, PrimeField};
@@ -14,8 +15,27 @@ use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError, Variable};
 pub struct Trace {
     /// Variables that the prover chooses; every other one must follow from these.
     pub inputs: Vec<Variable>,
-    /// Constraints per clause, in the order of the statement.
-    pub clauses: Vec<(&'static str, usize)>,
+    /// The rows of each block with the name of its clause, in order of synthesis.
+    pub blocks: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Trace {
+    /// Rows per clause, in the order of the statement.
+    pub fn clauses(&self) -> Vec<(&'static str, usize)> {
+        let mut clauses: Vec<(&'static str, usize)> = Vec::new();
+        for (name, rows) in &self.blocks {
+            match clauses.iter_mut().find(|(known, _)| known == name) {
+                Some((_, count)) => *count += rows.len(),
+                None => clauses.push((name, rows.len())),
+            }
+        }
+        clauses
+    }
+
+    /// The clause that a row belongs to.
+    pub fn clause_of(&self, row: usize) -> Option<&'static str> {
+        self.blocks.iter().find(|(_, rows)| rows.contains(&row)).map(|(name, _)| *name)
+    }
 }
 
 /// Allocates and constrains values of one circuit.
@@ -48,12 +68,8 @@ impl Builder {
     ) -> Result<T, SynthesisError> {
         let before = self.cs.num_constraints();
         let result = block()?;
-        let rows = self.cs.num_constraints() - before;
-        let clauses = &mut self.trace.borrow_mut().clauses;
-        match clauses.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, count)) => *count += rows,
-            None => clauses.push((name, rows)),
-        }
+        let rows = before..self.cs.num_constraints();
+        self.trace.borrow_mut().blocks.push((name, rows));
         Ok(result)
     }
 

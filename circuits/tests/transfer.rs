@@ -38,11 +38,34 @@ fn clauses_cover_all_rows() {
     let example = Example::new(Branches::all().next().unwrap());
     let cs = ConstraintSystem::new_ref();
     let trace = synthesize_traced(cs.clone(), &example.public, &example.witness).unwrap();
-    for (name, rows) in &trace.clauses {
+    for (name, rows) in trace.clauses() {
         println!("{name:<26}{rows:>7}");
     }
     println!("{:<26}{:>7}", "instance", cs.num_instance_variables());
     println!("{:<26}{:>7}", "total", cs.num_constraints() + cs.num_instance_variables());
-    assert_eq!(trace.clauses.iter().map(|(_, rows)| rows).sum::<usize>(), cs.num_constraints());
+    assert_eq!(trace.clauses().iter().map(|(_, rows)| rows).sum::<usize>(), cs.num_constraints());
     assert!(satisfied(&example));
+}
+
+/// Counts per clause and the digest of the matrices, as pinned in `circuits/transfer.shape.txt`.
+/// Keys belong to a digest: whoever changes the circuit on purpose copies what this test prints,
+/// and knows that every key, parameter file and running network is left behind.
+#[test]
+fn the_shape_is_the_pinned_one() {
+    use std::fmt::Write;
+    let (public, witness) = <Transfer as placet_circuits::Circuit>::blank();
+    let cs = ConstraintSystem::new_ref();
+    let trace = synthesize_traced(cs, &public, &witness).unwrap();
+    let shape = blank_shape::<Transfer>().unwrap();
+    let mut text = String::new();
+    for (name, rows) in trace.clauses() {
+        writeln!(text, "{name:<26}{rows:>6}").unwrap();
+    }
+    writeln!(text, "{:<26}{:>6}", "instance variables", shape.public_inputs + 1).unwrap();
+    writeln!(text, "{:<26}{:>6}", "rows", shape.rows).unwrap();
+    writeln!(text, "{:<26}{:>6}", "witness variables", shape.witnesses).unwrap();
+    let digest: String = shape.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(text, "digest {digest}").unwrap();
+    let pinned = include_str!("../transfer.shape.txt");
+    assert!(text == pinned, "the shape of `transfer` changed; it is now:\n{text}");
 }

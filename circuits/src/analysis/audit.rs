@@ -17,7 +17,8 @@ pub struct Declaration {
     /// Inputs the prover chooses in a finite set that the circuit enforces by bits: amounts,
     /// times, flags. They cannot move continuously.
     pub ranged: Vec<usize>,
-    /// Public inputs that no witness determines, such as a binding.
+    /// Public inputs that no witness determines: the time, a binding, a root that this branch does
+    /// not use.
     pub public: Vec<usize>,
     /// How many independent equations tie the `free` inputs together when the public inputs are
     /// fixed: one for each hash or root that must come out as published.
@@ -37,7 +38,7 @@ pub enum Finding {
         /// Degrees of freedom the constraints leave.
         found: usize,
     },
-    /// These inputs are declared ranged and can move with nothing fixed (check C).
+    /// These inputs are declared ranged and can move (check C).
     NotRanged(Vec<usize>),
     /// These public inputs take part in no constraint at this witness.
     UnusedPublic(Vec<usize>),
@@ -83,10 +84,8 @@ impl LocalMap {
     /// Check A: the wires that can move while the columns in `fixed` stand still, all other
     /// witness wires and public inputs being unknown. Idle witness wires are not reported.
     pub fn undetermined(&self, fixed: &[usize]) -> Vec<usize> {
-        let held = self.marked(fixed);
-        let witness = self.witness.clone().filter(|&column| !self.idle[column]);
-        let unknown: Vec<usize> =
-            witness.chain(self.public.clone()).filter(|&column| !held[column]).collect();
+        let mut unknown = self.unknowns(fixed);
+        unknown.retain(|column| !self.idle[*column] || self.public.contains(column));
         self.moving(&unknown)
     }
 
@@ -96,30 +95,36 @@ impl LocalMap {
         self.eliminate(&self.witness_unknowns(declared)).nullity()
     }
 
-    /// Check C: those of `ranged` that can move with nothing at all fixed.
-    pub fn not_ranged(&self, ranged: &[usize]) -> Vec<usize> {
+    /// Check C: those of `ranged` that can move while only the columns in `fixed` stand still.
+    pub fn not_ranged(&self, ranged: &[usize], fixed: &[usize]) -> Vec<usize> {
         let wanted = self.marked(ranged);
-        let unknown: Vec<usize> = self.witness.clone().chain(self.public.clone()).collect();
-        self.moving(&unknown).into_iter().filter(|&column| wanted[column]).collect()
+        self.moving(&self.unknowns(fixed)).into_iter().filter(|&column| wanted[column]).collect()
     }
 
-    /// The constraints whose deletion would leave the freedom of check B unchanged. Every other
-    /// constraint is load-bearing. A redundant one need not be useless: it may exclude one of
-    /// finitely many solutions, or bear load at other witnesses.
-    pub fn redundant_rows(&self, declared: &[usize]) -> Vec<usize> {
-        let unknown = self.witness_unknowns(declared);
+    /// The constraints whose deletion would give no wire more freedom while the columns in
+    /// `fixed` stand still; every other one bears load. A constraint that bears none with the
+    /// inputs fixed (A) nor with the public inputs fixed (B) need not be useless: it may exclude
+    /// one of finitely many solutions, or bear load at other witnesses.
+    pub fn redundant_rows(&self, fixed: &[usize]) -> Vec<usize> {
+        let unknown = self.unknowns(fixed);
         let dependency = self.eliminate(&unknown).random_dependency(&mut fixed_rng());
         (0..dependency.len()).filter(|&row| dependency[row] != Fr::from(0u8)).collect()
     }
 
-    /// Whether deleting one constraint changes the freedom of check B; the slow and direct form
-    /// of [`Self::redundant_rows`], for samples.
-    pub fn is_load_bearing(&self, row: usize, declared: &[usize]) -> bool {
-        let unknown = self.witness_unknowns(declared);
+    /// Whether deleting one constraint gives more freedom: the slow and direct form of
+    /// [`Self::redundant_rows`], for samples.
+    pub fn is_load_bearing(&self, row: usize, fixed: &[usize]) -> bool {
+        let unknown = self.unknowns(fixed);
         let mut fewer = self.jacobian.clone();
         fewer[row].clear();
         Elimination::new(&fewer, self.witness.end, &unknown).nullity()
             != self.eliminate(&unknown).nullity()
+    }
+
+    /// All columns but those in `fixed`, the public ones last.
+    fn unknowns(&self, fixed: &[usize]) -> Vec<usize> {
+        let held = self.marked(fixed);
+        self.witness.clone().chain(self.public.clone()).filter(|&column| !held[column]).collect()
     }
 
     /// Declared inputs first, so that what stays free is expressed in them.
@@ -162,8 +167,9 @@ fn fixed_rng() -> StdRng {
 /// - **B.** With all public inputs fixed, the witness has exactly `free − equations` degrees of
 ///   freedom. A missing range check gives one too many, a missing equation gives one too many,
 ///   and a gate that is always closed gives too few.
-/// - **C.** No `ranged` input can move even with nothing fixed. B finds the same omissions but
-///   only their number; C names the wire, and cannot be fooled by two errors that cancel.
+/// - **C.** No `ranged` input can move even with only the `public` columns fixed. B finds the same
+///   omissions but only their number; C names the wire, and cannot be fooled by two errors that
+///   cancel.
 /// - Every public input takes part in a constraint.
 ///
 /// Returns `None` if the assignment does not satisfy the constraints; an empty list means that
@@ -186,7 +192,7 @@ pub fn audit(
     if !undetermined.is_empty() {
         findings.push(Finding::Undetermined(undetermined));
     }
-    let not_ranged = map.not_ranged(ranged);
+    let not_ranged = map.not_ranged(ranged, public);
     if !not_ranged.is_empty() {
         findings.push(Finding::NotRanged(not_ranged));
     }

@@ -93,7 +93,15 @@ impl Matrices {
     /// # Panics
     /// If `assignment` has fewer values than there are columns.
     pub fn first_violation(&self, assignment: &[Fr]) -> Option<usize> {
-        (0..self.rows()).find(|&row| {
+        self.violations(assignment).next()
+    }
+
+    /// All constraints that `assignment` violates, in order.
+    ///
+    /// # Panics
+    /// If `assignment` has fewer values than there are columns.
+    pub fn violations<'a>(&'a self, assignment: &'a [Fr]) -> impl Iterator<Item = usize> + 'a {
+        (0..self.rows()).filter(|&row| {
             let [a, b, c] = [&self.a, &self.b, &self.c].map(|m| dot(&m[row], assignment));
             a * b != c
         })
