@@ -10,9 +10,10 @@ use std::path::Path;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use placet_protocol::tags::FederationKey;
 use placet_protocol::wire::{DecodeError, Reader, Writer};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::files::{Existing, write_atomically};
 use crate::seed::{ENTROPY_BYTES, Phrase};
@@ -85,16 +86,6 @@ impl std::fmt::Display for Role {
             Self::Issuer => "an issuer",
             Self::Agent => "a transfer agent",
         })
-    }
-}
-
-/// The key that a network's attestors share for subject and holder tags.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
-pub struct FederationKey(pub [u8; 32]);
-
-impl std::fmt::Debug for FederationKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FederationKey(..)")
     }
 }
 
@@ -267,7 +258,7 @@ fn seal(
     let mut plain = Zeroizing::new(Vec::with_capacity(ENTROPY_BYTES + 32));
     plain.extend_from_slice(keys.phrase.entropy());
     if let Some(federation) = &keys.federation {
-        plain.extend_from_slice(&federation.0);
+        plain.extend_from_slice(federation.expose());
     }
     let sealed = XChaCha20Poly1305::new((&*key).into())
         .encrypt(&XNonce::from(header.nonce), Payload { msg: plain.as_slice(), aad: &bytes })
@@ -289,7 +280,7 @@ fn open(file: &[u8], passphrase: &str) -> Result<RoleKeys, KeystoreError> {
         plain.split_first_chunk::<ENTROPY_BYTES>().ok_or(KeystoreError::Damaged)?;
     let federation = match rest.len() {
         0 => None,
-        _ => Some(FederationKey(rest.try_into().map_err(|_| KeystoreError::Damaged)?)),
+        _ => Some(FederationKey::from_bytes(rest.try_into().map_err(|_| KeystoreError::Damaged)?)),
     };
     Ok(RoleKeys { role: header.role, phrase: Phrase::from_entropy(*entropy), federation })
 }
@@ -320,7 +311,7 @@ mod tests {
     fn keys_come_back_from_a_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys");
-        for federation in [None, Some(FederationKey([5; 32]))] {
+        for federation in [None, Some(FederationKey::from_bytes([5; 32]))] {
             let keys = keys(federation);
             let random = &[1; RANDOM_BYTES];
             write(&path, &keys, "pass", Cost::RECOMMENDED, random, Existing::Replace).unwrap();

@@ -4,11 +4,12 @@
 //! are derived by HKDF-SHA-256 from the BIP-39 seed under one label per use.
 
 use bip39::{Language, Mnemonic};
-use ed25519_dalek::SigningKey;
 use hkdf::Hkdf;
+use placet_protocol::address::Address;
 use placet_protocol::keys::SecretKey;
+use placet_protocol::sealed::ViewingKey;
+use placet_protocol::signing::SigningKey;
 use sha2::Sha256;
-use x25519_dalek::StaticSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of entropy behind a phrase of 24 words.
@@ -120,8 +121,13 @@ impl Seed {
     }
 
     /// The holder's X25519 viewing key, which opens deliveries and credentials.
-    pub fn viewing_key(&self) -> StaticSecret {
-        StaticSecret::from(*self.derive("holder.viewing"))
+    pub fn viewing_key(&self) -> ViewingKey {
+        ViewingKey::from_bytes(*self.derive("holder.viewing"))
+    }
+
+    /// The holder's address: both public keys.
+    pub fn address(&self) -> Address {
+        Address::from_parts(self.spending_key().public(), self.viewing_key().public())
     }
 
     /// A transfer agent's viewing key on Baby Jubjub.
@@ -130,13 +136,13 @@ impl Seed {
     }
 
     /// An agent's X25519 key, to which issuers seal the openings of mints.
-    pub fn agent_sealing_key(&self) -> StaticSecret {
-        StaticSecret::from(*self.derive("agent.sealing"))
+    pub fn agent_sealing_key(&self) -> ViewingKey {
+        ViewingKey::from_bytes(*self.derive("agent.sealing"))
     }
 
     /// The Ed25519 signing key of an attestor, an issuer or an agent.
     pub fn signing_key(&self) -> SigningKey {
-        SigningKey::from_bytes(&self.derive("signing"))
+        SigningKey::from_seed(&self.derive("signing"))
     }
 
     /// The next label is tried after a degenerate scalar, which nobody will ever see.
@@ -188,7 +194,7 @@ mod tests {
         assert_ne!(seed.viewing_key().to_bytes(), seed.agent_sealing_key().to_bytes());
         let other = Phrase::from_entropy([8; 32]).seed();
         assert_ne!(seed.spending_key().public(), other.spending_key().public());
-        assert_ne!(seed.signing_key().to_bytes(), other.signing_key().to_bytes());
+        assert_ne!(seed.signing_key().public(), other.signing_key().public());
     }
 
     #[test]

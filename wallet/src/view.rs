@@ -1,0 +1,680 @@
+//! The public state that a wallet keeps for itself by replaying blocks: both trees with all their
+//! nodes, the sanctions list, assets with their policies, freezes, and every transfer by the
+//! nullifier it spent. Spec §4: a wallet never asks a node for a path, which would tell the leaf.
+//!
+//! Everything works inside a caller's redb transaction, so that public state and a role's own
+//! state advance together or not at all.
+
+use std::collections::BTreeSet;
+
+use ark_bn254::Fr;
+use placet_protocol::block::{Block, BlockId, CertifiedBlock, body_hash};
+use placet_protocol::field::{
+    AssetId, AttestorId, Commitment, NoteRoot, Nullifier, RegistryRoot, SanctionsRoot, Subject,
+    to_bytes,
+};
+use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::merkle::{NOTE_DEPTH, Path, REGISTRY_DEPTH};
+use placet_protocol::policy::Policy;
+use placet_protocol::sanctions::SanctionsList;
+use placet_protocol::sealed::SealedDelivery;
+use placet_protocol::signing::VerifyKey;
+use placet_protocol::transaction::Transaction;
+use placet_protocol::transaction::asset::{Mint, Registration, asset_id};
+use placet_protocol::transaction::registry::{Admission, Issue, MAX_SANCTIONS, Revoke};
+use placet_protocol::wire::{DecodeError, Reader, Wire, Writer};
+use placet_registry::credentials::{self, CredentialError, Issuance, Revocation, Urgency};
+use placet_registry::store::{StoreError, Transaction as Store};
+use placet_registry::tree::{Tree, TreeError};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::account::TransferRecord;
+
+type Bytes = &'static [u8; 32];
+
+const NOTES: Tree<NOTE_DEPTH> = Tree::new("view.notes");
+/// One record each: `tip`, `chain`, `sanctions`.
+const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("view.meta");
+/// Leaf of a credential to its index.
+const LEAVES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("view.leaves");
+/// Attestor id to admission.
+const ATTESTORS: TableDefinition<'static, Bytes, &[u8]> = TableDefinition::new("view.attestors");
+/// Number of an asset, in order of registration, to its state.
+const ASSETS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("view.assets");
+/// Asset id to its number.
+const ASSET_NUMBERS: TableDefinition<'static, Bytes, u64> =
+    TableDefinition::new("view.asset-numbers");
+/// Asset and frozen nullifier.
+const FROZEN: TableDefinition<'static, (Bytes, Bytes), ()> = TableDefinition::new("view.frozen");
+/// Nullifier of a spent position to the transfer that spent it.
+const TRANSFERS: TableDefinition<'static, Bytes, &[u8]> = TableDefinition::new("view.transfers");
+
+/// Why a block was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// A block that does not follow the newest one here.
+    #[error(
+        "the node's block {0} does not continue the chain that this wallet knows: the node runs \
+         another network, or its history was rewritten; do not trust it"
+    )]
+    NotNext(u64),
+    /// Too few valid signatures of authorities.
+    #[error("block {0} lacks the signatures of enough authorities: do not trust this node")]
+    NotFinal(u64),
+    /// The body does not belong to the header.
+    #[error("block {0} was altered on the way: its content does not match its header")]
+    Altered(u64),
+    /// A transaction contradicts the state that earlier blocks led to.
+    #[error("block {0} contradicts the blocks before it: do not trust this node")]
+    Contradiction(u64),
+    /// The note tree is full; following the next one needs a later version.
+    #[error("the note tree of this network is full: update this program")]
+    NotesFull,
+    /// The store failed; nothing of the step was kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<redb::StorageError> for ViewError {
+    fn from(error: redb::StorageError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The newest block that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Height; 0 is the genesis.
+    pub height: u64,
+    /// Time in seconds since the Unix epoch.
+    pub time: u64,
+    /// Id.
+    pub id: BlockId,
+}
+
+impl Wire for Tip {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.height);
+        out.u64(self.time);
+        out.bytes(&self.id.0);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { height: input.u64()?, time: input.u64()?, id: BlockId(input.array()?) })
+    }
+}
+
+/// An asset as the chain shows it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetState {
+    /// Its id.
+    pub id: AssetId,
+    /// Keys, metadata, supply limit; the policy and the agent's signing key are the current ones.
+    pub registration: Registration,
+    /// Version of the current policy, from 1.
+    pub version: u64,
+    /// Highest sequence number of freezes, releases, pauses and rotations.
+    pub sequence: u64,
+    /// Whether transfers are stopped.
+    pub paused: bool,
+    /// Number of holders, where the asset counts them.
+    pub holders: u64,
+    /// Units outstanding.
+    pub supply: u64,
+}
+
+impl AssetState {
+    /// The current policy as it is proven.
+    pub fn policy(&self) -> Policy {
+        let registration = &self.registration;
+        registration.policy.proven(self.id, registration.agent.viewing, registration.count_holders)
+    }
+}
+
+impl Wire for AssetState {
+    fn write(&self, out: &mut Writer) {
+        self.id.write(out);
+        self.registration.write(out);
+        out.u64(self.version);
+        out.u64(self.sequence);
+        out.bool(self.paused);
+        out.u64(self.holders);
+        out.u64(self.supply);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: AssetId::read(input)?,
+            registration: Registration::read(input)?,
+            version: input.u64()?,
+            sequence: input.u64()?,
+            paused: input.bool()?,
+            holders: input.u64()?,
+            supply: input.u64()?,
+        })
+    }
+}
+
+/// An attestor as authorities admitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttestorState {
+    /// Its id.
+    pub id: AttestorId,
+    /// Its name.
+    pub name: String,
+    /// Its signing key.
+    pub key: VerifyKey,
+}
+
+/// What every wallet proves against. One rule for all wallets, so that the choice of an anchor
+/// tells nothing about who made a transfer: the newest block that was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The newest block.
+    pub height: u64,
+    /// Its time, which is the transfer's `now`.
+    pub time: u64,
+    /// Root of the note tree behind it.
+    pub notes: NoteRoot,
+    /// Root of the registry behind it.
+    pub registry: RegistryRoot,
+    /// Root of the sanctions list in force.
+    pub sanctions: SanctionsRoot,
+}
+
+/// What a block did, for the role that follows.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A credential went into the registry.
+    Issued {
+        /// Its leaf.
+        index: u64,
+        /// The message.
+        issue: &'a Issue,
+    },
+    /// A credential was revoked.
+    Revoked {
+        /// The message.
+        revoke: &'a Revoke,
+    },
+    /// An asset was registered.
+    Registered {
+        /// The asset.
+        asset: &'a AssetState,
+    },
+    /// Units were minted.
+    Minted {
+        /// The transaction.
+        mint: &'a Mint,
+        /// The delivery.
+        cm: Commitment,
+        /// Its leaf.
+        leaf: u64,
+        /// Height of the block.
+        height: u64,
+    },
+    /// A transfer was executed.
+    Transferred {
+        /// Its public part.
+        record: &'a TransferRecord,
+        /// The box for its receiver.
+        sealed: &'a SealedDelivery,
+    },
+}
+
+/// Which network is followed and who makes its blocks final.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The chain.
+    pub chain: ChainId,
+    /// Tip before block 1.
+    pub start: Tip,
+    authorities: BTreeSet<VerifyKey>,
+}
+
+impl Network {
+    /// From a genesis that the user trusts.
+    pub fn new(genesis: &Genesis) -> Self {
+        let chain = genesis.chain_id();
+        Self {
+            chain,
+            start: Tip { height: 0, time: genesis.time, id: BlockId::genesis(&chain) },
+            authorities: genesis.authorities.iter().map(|authority| authority.key).collect(),
+        }
+    }
+
+    /// Signatures that make a block final: more than two thirds.
+    fn quorum(&self) -> usize {
+        self.authorities.len() * 2 / 3 + 1
+    }
+
+    /// Checks that a block follows `tip` and is final.
+    fn check(&self, tip: &Tip, certified: &CertifiedBlock) -> Result<(), ViewError> {
+        let header = &certified.block.header;
+        let height = header.height;
+        if height != tip.height + 1 || header.parent != tip.id || header.time < tip.time {
+            return Err(ViewError::NotNext(height));
+        }
+        if body_hash(&self.chain, &certified.block.entries) != header.body {
+            return Err(ViewError::Altered(height));
+        }
+        let signers: BTreeSet<VerifyKey> =
+            certified.signatures.iter().map(|signature| signature.authority).collect();
+        let enough = signers.len() >= self.quorum() && signers.is_subset(&self.authorities);
+        if !enough || certified.verify(&self.chain).is_err() {
+            return Err(ViewError::NotFinal(height));
+        }
+        Ok(())
+    }
+}
+
+/// The newest block followed; the genesis before the first.
+pub fn tip(txn: &impl Store, network: &Network) -> Result<Tip, StoreError> {
+    Ok(meta(txn, "tip")?.unwrap_or(network.start))
+}
+
+/// The chain that was followed so far; `None` in a new store.
+pub fn chain(txn: &impl Store) -> Result<Option<ChainId>, StoreError> {
+    meta(txn, "chain")
+}
+
+/// Binds a new store to its chain.
+pub fn set_chain(txn: &WriteTransaction, chain: &ChainId) -> Result<(), StoreError> {
+    set_meta(txn, "chain", chain)
+}
+
+/// The anchor that all wallets use. See [`Anchor`].
+pub fn anchor(txn: &impl Store, network: &Network) -> Result<Anchor, StoreError> {
+    let tip = tip(txn, network)?;
+    Ok(Anchor {
+        height: tip.height,
+        time: tip.time,
+        notes: NoteRoot::new(NOTES.root(txn)?),
+        registry: credentials::root(txn)?,
+        sanctions: sanctions(txn)?.1.root(),
+    })
+}
+
+/// Version and content of the sanctions list in force; version 0 is the empty list.
+pub fn sanctions(txn: &impl Store) -> Result<(u64, SanctionsList), StoreError> {
+    let stored: Option<StoredSanctions> = meta(txn, "sanctions")?;
+    let StoredSanctions { version, subjects } = stored.unwrap_or_default();
+    let list = SanctionsList::new(subjects).map_err(|_| StoreError::Corrupt)?;
+    Ok((version, list))
+}
+
+/// Every asset in order of registration.
+pub fn assets(txn: &impl Store) -> Result<Vec<AssetState>, StoreError> {
+    let Some(table) = txn.table(ASSETS)? else { return Ok(Vec::new()) };
+    let mut assets = Vec::new();
+    for entry in table.iter()? {
+        assets.push(decode(entry?.1.value())?);
+    }
+    Ok(assets)
+}
+
+/// One asset.
+pub fn asset(txn: &impl Store, id: AssetId) -> Result<Option<AssetState>, StoreError> {
+    Ok(numbered_asset(txn, id)?.map(|(_, state)| state))
+}
+
+/// Every attestor that was admitted, in order of ids.
+pub fn attestors(txn: &impl Store) -> Result<Vec<AttestorState>, StoreError> {
+    let Some(table) = txn.table(ATTESTORS)? else { return Ok(Vec::new()) };
+    let mut attestors = Vec::new();
+    for entry in table.iter()? {
+        let (id, admission) = entry?;
+        let id = AttestorId::from_bytes(id.value()).map_err(|_| StoreError::Corrupt)?;
+        let Admission { name, key } = decode(admission.value())?;
+        attestors.push(AttestorState { id, name, key });
+    }
+    Ok(attestors)
+}
+
+/// Whether the agent froze a nullifier of the asset.
+pub fn is_frozen(
+    txn: &impl Store,
+    asset: AssetId,
+    nullifier: Nullifier,
+) -> Result<bool, StoreError> {
+    let Some(table) = txn.table(FROZEN)? else { return Ok(false) };
+    Ok(table.get((&asset.to_bytes(), &nullifier.to_bytes()))?.is_some())
+}
+
+/// The transfer that spent a position's nullifier.
+pub fn transfer(
+    txn: &impl Store,
+    nf_position: Nullifier,
+) -> Result<Option<TransferRecord>, StoreError> {
+    let Some(table) = txn.table(TRANSFERS)? else { return Ok(None) };
+    table.get(&nf_position.to_bytes())?.map(|entry| decode(entry.value())).transpose()
+}
+
+/// The path of a leaf of the note tree.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if there is no such leaf: callers learnt the index from the chain.
+pub fn note_path(txn: &impl Store, leaf: u64) -> Result<Path<NOTE_DEPTH>, StoreError> {
+    NOTES.path(txn, leaf).map_err(|error| match error {
+        TreeError::Store(error) => error,
+        _ => StoreError::Corrupt,
+    })
+}
+
+/// The index of a credential's leaf, revoked or not.
+pub fn credential_index(txn: &impl Store, leaf: Fr) -> Result<Option<u64>, StoreError> {
+    let Some(table) = txn.table(LEAVES)? else { return Ok(None) };
+    Ok(table.get(&to_bytes(&leaf))?.map(|entry| entry.value()))
+}
+
+/// The path of a credential's slot.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if there is no such slot: callers learnt the index from the chain.
+pub fn credential_path(txn: &impl Store, index: u64) -> Result<Path<REGISTRY_DEPTH>, StoreError> {
+    credentials::path(txn, index).map_err(|error| match error {
+        CredentialError::Store(error) => error,
+        _ => StoreError::Corrupt,
+    })
+}
+
+/// Checks one block, applies it, and tells `follower` what it did, in order.
+///
+/// # Errors
+/// [`ViewError`], or the follower's error; abort the transaction then.
+pub fn apply<E: From<ViewError>>(
+    txn: &WriteTransaction,
+    network: &Network,
+    certified: &CertifiedBlock,
+    follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let tip = tip(txn, network).map_err(ViewError::from)?;
+    network.check(&tip, certified)?;
+    let block = &certified.block;
+    let mut leaves = Vec::new();
+    let first = NOTES.len(txn).map_err(ViewError::from)?;
+    for entry in &block.entries {
+        apply_entry(txn, network, block, &entry.transaction, first, &mut leaves, follower)?;
+    }
+    NOTES.append_batch(txn, &leaves).map_err(|error| match error {
+        TreeError::Full => ViewError::NotesFull,
+        TreeError::Store(error) => ViewError::Store(error),
+        TreeError::EmptyLeaf | TreeError::NoSuchLeaf => {
+            ViewError::Contradiction(block.header.height)
+        }
+    })?;
+    let header = &block.header;
+    let next = Tip { height: header.height, time: header.time, id: header.id(&network.chain) };
+    set_meta(txn, "tip", &next).map_err(ViewError::from)?;
+    Ok(())
+}
+
+/// Applies one transaction. Note leaves are collected and appended once a block.
+fn apply_entry<E: From<ViewError>>(
+    txn: &WriteTransaction,
+    network: &Network,
+    block: &Block,
+    transaction: &Transaction,
+    first: u64,
+    leaves: &mut Vec<Fr>,
+    follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let height = block.header.height;
+    let leaf = first + leaves.len() as u64;
+    leaves.extend(transaction.note_leaves().iter().map(Commitment::get));
+    match transaction {
+        Transaction::AdmitAttestor(tx) => admit(txn, &tx.admission)?,
+        Transaction::IssueCredential(tx) => {
+            let issue = &tx.message;
+            let index = append_credential(txn, issue, block)?;
+            follower(&Event::Issued { index, issue })?;
+        }
+        Transaction::RevokeCredential(tx) => {
+            replace_credential(txn, &tx.message, block)?;
+            follower(&Event::Revoked { revoke: &tx.message })?;
+        }
+        Transaction::PublishSanctions(tx) => {
+            let stored = StoredSanctions {
+                version: tx.message.version,
+                subjects: tx.message.subjects.clone(),
+            };
+            set_meta(txn, "sanctions", &stored).map_err(ViewError::from)?;
+        }
+        Transaction::RegisterAsset(tx) => {
+            let asset = register(txn, network, &tx.registration)?;
+            follower(&Event::Registered { asset: &asset })?;
+        }
+        Transaction::SetPolicy(tx) => {
+            let change = &tx.message;
+            update(txn, change.asset, height, |state| {
+                state.version = change.version;
+                state.registration.policy = change.policy.clone();
+                Some(())
+            })?;
+        }
+        Transaction::Mint(mint) => {
+            let allotment = &mint.allotment;
+            update(txn, allotment.asset, height, |state| {
+                state.supply = state.supply.checked_add(allotment.amount)?;
+                Some(())
+            })?;
+            follower(&Event::Minted { mint, cm: allotment.commitment(), leaf, height })?;
+        }
+        Transaction::Transfer(tx) => {
+            let body = &tx.body;
+            update(txn, body.asset, height, |state| {
+                state.supply = state.supply.checked_sub(body.redeemed())?;
+                state.holders = state.holders.checked_add_signed(body.holders_delta.signed())?;
+                Some(())
+            })?;
+            let record = TransferRecord {
+                asset: body.asset,
+                height,
+                nf_position: body.nf_position,
+                nf_delivery: body.nf_delivery,
+                cm_position: body.cm_position,
+                cm_delivery: body.cm_delivery,
+                receipt: body.receipt,
+                redeemed: body.redeemed(),
+                disclosure: body.disclosure,
+                first_leaf: leaf,
+            };
+            insert_transfer(txn, &record)?;
+            follower(&Event::Transferred { record: &record, sealed: &body.sealed })?;
+        }
+        Transaction::FreezeNullifiers(tx) => {
+            let list = &tx.message;
+            set_frozen(txn, list.asset, &list.nullifiers, true)?;
+            sequence(txn, list.asset, list.sequence, height)?;
+        }
+        Transaction::ReleaseNullifiers(tx) => {
+            let list = &tx.message;
+            set_frozen(txn, list.asset, &list.nullifiers, false)?;
+            sequence(txn, list.asset, list.sequence, height)?;
+        }
+        Transaction::PauseAsset(tx) => {
+            let pause = &tx.message;
+            update(txn, pause.asset, height, |state| {
+                state.paused = pause.paused;
+                state.sequence = pause.sequence;
+                Some(())
+            })?;
+        }
+        Transaction::RotateAgentKey(tx) => {
+            let rotation = &tx.rotation;
+            update(txn, rotation.asset, height, |state| {
+                state.registration.agent.signing = rotation.signing;
+                state.sequence = rotation.sequence;
+                Some(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn admit(txn: &WriteTransaction, admission: &Admission) -> Result<(), ViewError> {
+    let id = admission.key.attestor_id();
+    let mut table = open(txn, ATTESTORS)?;
+    table.insert(&id.to_bytes(), admission.to_wire().as_slice())?;
+    Ok(())
+}
+
+fn append_credential(
+    txn: &WriteTransaction,
+    issue: &Issue,
+    block: &Block,
+) -> Result<u64, ViewError> {
+    // Tags are the ledger's business: a wallet has nothing to check them against.
+    let issuance = Issuance {
+        attestor: issue.attestor,
+        sequence: issue.sequence,
+        inner: issue.inner,
+        tags: None,
+    };
+    let index = credentials::issue(txn, &issuance, block.header.time)
+        .map_err(|error| refused(error, block))?;
+    open(txn, LEAVES)?.insert(&to_bytes(&issue.leaf()), index)?;
+    Ok(index)
+}
+
+fn replace_credential(
+    txn: &WriteTransaction,
+    revoke: &Revoke,
+    block: &Block,
+) -> Result<(), ViewError> {
+    // Quotas are the ledger's business too.
+    let revocation = Revocation {
+        attestor: revoke.attestor,
+        sequence: revoke.sequence,
+        index: revoke.leaf,
+        urgency: Urgency::Ordinary,
+    };
+    credentials::revoke(txn, &revocation, block.header.time).map_err(|error| refused(error, block))
+}
+
+fn refused(error: CredentialError, block: &Block) -> ViewError {
+    match error {
+        CredentialError::Store(error) => ViewError::Store(error),
+        _ => ViewError::Contradiction(block.header.height),
+    }
+}
+
+fn register(
+    txn: &WriteTransaction,
+    network: &Network,
+    registration: &Registration,
+) -> Result<AssetState, ViewError> {
+    let mut table = open(txn, ASSETS)?;
+    let number = table.last()?.map_or(0, |(number, _)| number.value() + 1);
+    let asset = AssetState {
+        id: asset_id(&network.chain, number),
+        registration: registration.clone(),
+        version: 1,
+        sequence: 0,
+        paused: false,
+        holders: 0,
+        supply: 0,
+    };
+    table.insert(number, asset.to_wire().as_slice())?;
+    open(txn, ASSET_NUMBERS)?.insert(&asset.id.to_bytes(), number)?;
+    Ok(asset)
+}
+
+fn numbered_asset(txn: &impl Store, id: AssetId) -> Result<Option<(u64, AssetState)>, StoreError> {
+    let Some(numbers) = txn.table(ASSET_NUMBERS)? else { return Ok(None) };
+    let Some(number) = numbers.get(&id.to_bytes())?.map(|entry| entry.value()) else {
+        return Ok(None);
+    };
+    let table = txn.table(ASSETS)?.ok_or(StoreError::Corrupt)?;
+    let state = table.get(number)?.ok_or(StoreError::Corrupt)?;
+    Ok(Some((number, decode(state.value())?)))
+}
+
+/// Changes an asset's state; `None` from `change` means that the block contradicts it.
+fn update(
+    txn: &WriteTransaction,
+    asset: AssetId,
+    height: u64,
+    change: impl FnOnce(&mut AssetState) -> Option<()>,
+) -> Result<(), ViewError> {
+    let contradiction = || ViewError::Contradiction(height);
+    let (number, mut state) = numbered_asset(txn, asset)?.ok_or_else(contradiction)?;
+    change(&mut state).ok_or_else(contradiction)?;
+    open(txn, ASSETS)?.insert(number, state.to_wire().as_slice())?;
+    Ok(())
+}
+
+fn sequence(
+    txn: &WriteTransaction,
+    asset: AssetId,
+    sequence: u64,
+    height: u64,
+) -> Result<(), ViewError> {
+    update(txn, asset, height, |state| {
+        state.sequence = sequence;
+        Some(())
+    })
+}
+
+fn set_frozen(
+    txn: &WriteTransaction,
+    asset: AssetId,
+    nullifiers: &[Nullifier],
+    frozen: bool,
+) -> Result<(), ViewError> {
+    let mut table = open(txn, FROZEN)?;
+    let asset = asset.to_bytes();
+    for nullifier in nullifiers {
+        let nullifier = nullifier.to_bytes();
+        if frozen {
+            table.insert((&asset, &nullifier), ())?;
+        } else {
+            table.remove((&asset, &nullifier))?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_transfer(txn: &WriteTransaction, record: &TransferRecord) -> Result<(), ViewError> {
+    let mut table = open(txn, TRANSFERS)?;
+    let before = table.insert(&record.nf_position.to_bytes(), record.to_wire().as_slice())?;
+    match before {
+        None => Ok(()),
+        Some(_) => Err(ViewError::Contradiction(record.height)),
+    }
+}
+
+#[derive(Default)]
+struct StoredSanctions {
+    version: u64,
+    subjects: Vec<Subject>,
+}
+
+impl Wire for StoredSanctions {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.version);
+        out.list(&self.subjects);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { version: input.u64()?, subjects: input.list(MAX_SANCTIONS)? })
+    }
+}
+
+fn open<'t, K: redb::Key + 'static, V: redb::Value + 'static>(
+    txn: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+) -> Result<redb::Table<'t, K, V>, StoreError> {
+    Ok(txn.open_table(definition)?)
+}
+
+fn decode<T: Wire>(bytes: &[u8]) -> Result<T, StoreError> {
+    T::from_wire(bytes).map_err(|_| StoreError::Corrupt)
+}
+
+fn meta<T: Wire>(txn: &impl Store, key: &str) -> Result<Option<T>, StoreError> {
+    let Some(table) = txn.table(META)? else { return Ok(None) };
+    table.get(key)?.map(|entry| decode(entry.value())).transpose()
+}
+
+fn set_meta(txn: &WriteTransaction, key: &str, value: &impl Wire) -> Result<(), StoreError> {
+    open(txn, META)?.insert(key, value.to_wire().as_slice())?;
+    Ok(())
+}
