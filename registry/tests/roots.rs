@@ -148,20 +148,22 @@ fn time_that_runs_backwards_is_refused_and_changes_nothing() {
 #[test]
 fn pruning_never_changes_what_is_acceptable() {
     let store = Store::new();
-    let values: Vec<Value> = (0..50).map(|i| [i; 32]).collect();
-    for (now, value) in (0..).step_by(10).zip(&values) {
-        advance(&store, value, now);
-    }
-    let now = 490;
+    let values: Vec<Value> = (0..200).map(|i| [i; 32]).collect();
+    store.commit(|txn| {
+        for (now, value) in (0..).zip(&values) {
+            ROOTS.advance(txn, &NETWORK, value, now).unwrap();
+        }
+    });
+    // One superseded in every second from 1 to 199; those at 79 and before are out of the window.
+    let now = 199;
     let acceptable = |store: &Store| -> Vec<bool> {
         values.iter().map(|value| accepts(store, value, now)).collect()
     };
     let before = acceptable(&store);
-    // Superseded at 10, 20, …, 490; those at 370 and before are out of the window.
-    assert_eq!(store.commit(|txn| ROOTS.prune(txn, &NETWORK, now, WINDOW)).unwrap(), 37);
+    assert_eq!(before.iter().filter(|accepted| **accepted).count(), 120 + 1);
+    assert_eq!(store.commit(|txn| ROOTS.prune(txn, &NETWORK, now, WINDOW)).unwrap(), 79);
     assert_eq!(acceptable(&store), before);
-    assert_eq!(before.iter().filter(|accepted| **accepted).count(), 13);
-    assert_eq!(ROOTS.superseded(&store.read(), &NETWORK).unwrap().len(), 12);
+    assert_eq!(ROOTS.superseded(&store.read(), &NETWORK).unwrap().len(), 120);
     assert_eq!(store.commit(|txn| ROOTS.prune(txn, &NETWORK, 5, WINDOW)).unwrap(), 0);
 }
 
