@@ -182,8 +182,8 @@ impl Categories {
     }
 }
 
-/// An identity document as it is screened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An identity document as it is screened. Prints nothing: it identifies a person.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Document {
     /// Issuing country, ISO 3166-1 alpha-3, upper case.
     pub country: String,
@@ -191,6 +191,12 @@ pub struct Document {
     pub kind: String,
     /// The number; normalised before it is hashed.
     pub number: String,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Document(..)")
+    }
 }
 
 impl Document {
@@ -204,8 +210,13 @@ impl Document {
     }
 
     /// Low 248 bits of SHA-256 over the scheme's name, country, type and normalised number, each
-    /// with a one-byte length prefix. `None` if a part is empty or longer than 255 bytes.
+    /// with a one-byte length prefix. `None` if a part is empty or longer than 255 bytes, or the
+    /// number has letters or digits outside of ASCII: dropping them would make one subject of
+    /// several documents.
     pub fn subject(&self) -> Option<Subject> {
+        if self.number.chars().any(|c| c.is_alphanumeric() && !c.is_ascii()) {
+            return None;
+        }
         let mut hasher = Sha256::new();
         hasher.update(b"placet.subject.v1");
         let country = self.country.to_ascii_uppercase();
@@ -216,5 +227,43 @@ impl Document {
             hasher.update(part.as_bytes());
         }
         Some(Subject::new(from_digest_248(&hasher.finalize().into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(number: &str) -> Document {
+        Document { country: "fra".into(), kind: "Passport".into(), number: number.into() }
+    }
+
+    #[test]
+    fn one_document_written_in_several_ways_is_one_subject() {
+        let subject = document("12 ab-34567").subject();
+        assert!(subject.is_some());
+        assert_eq!(subject, document("12AB34567").subject());
+        assert_ne!(subject, document("12AB34568").subject());
+    }
+
+    #[test]
+    fn numbers_that_would_lose_letters_are_refused() {
+        // The first letter is Cyrillic.
+        assert_eq!(document("А123456").subject(), None);
+        assert_eq!(document("--").subject(), None);
+    }
+
+    #[test]
+    fn parts_cannot_run_into_each_other() {
+        let mut shifted = document("B1");
+        shifted.kind = "passportb".into();
+        shifted.number = "1".into();
+        assert_ne!(document("B1").subject(), shifted.subject());
+    }
+
+    #[test]
+    fn the_ids_of_free_places_and_tombstones_are_no_hashes() {
+        assert_ne!(attestor_id(&[0; 32]), nobody());
+        assert_ne!(leaf(nobody(), CredentialInner::new(Fr::from(0u8))), tombstone());
     }
 }

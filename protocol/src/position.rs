@@ -9,7 +9,7 @@ use crate::tag::Tag;
 
 /// `rho` of the virtual, empty position that every holder's first one replaces: the ASCII bytes
 /// of "placet.genesis" read as a big-endian integer.
-pub const GENESIS_RHO: u128 = 0x0070_6c61_6365_742e_6765_6e65_7369_73;
+pub const GENESIS_RHO: u128 = 0x706c_6163_6574_2e67_656e_6573_6973;
 
 /// [`GENESIS_RHO`] as a field element.
 pub fn genesis_rho() -> Fr {
