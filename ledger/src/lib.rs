@@ -1,1 +1,24 @@
-//! The replicated state machine
+//! The replicated state machine: transactions in, new state or a reasoned refusal out. Spec §11.
+//!
+//! Deterministic: no clock, no environment, no unordered collection; the same blocks give the same
+//! state hash on every replica. No I/O but its store. State is keyed on ids and nullifiers, never
+//! on proof bytes.
+
+pub mod refusal;
+pub mod proofs;
+pub mod state;
+mod execute;
+mod transfer;
+mod registry;
+mod asset;
+pub mod ledger;
+pub mod query;
+
+pub use ledger::{
+    ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Ledger,
+    LedgerError, TimeBound,
+};
+pub use proofs::{Groth16Check, KeyMismatch, ProofCheck, Undecided};
+pub use query::{CurrentRoots, Status, View};
+pub use refusal::Refusal;
+pub use state::{AssetRecord, AttestorRecord, Location, Tip};

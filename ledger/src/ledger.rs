@@ -1,0 +1,498 @@
+//! The ledger: opens a store, executes proposals, commits certified blocks, answers questions.
+//! One block is one atomic write transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, Header, body_hash};
+use placet_protocol::genesis::{
+    ChainId, Checkpoint, END_OF_TIME, Genesis, GenesisError, NetworkKind,
+};
+use placet_protocol::sanctions::SanctionsList;
+use placet_protocol::transaction::{Transaction, TransferTransaction};
+use placet_protocol::wire::Wire;
+use placet_registry::credentials;
+use placet_registry::roots::NETWORK;
+use placet_registry::store::StoreError;
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use sha2::{Digest, Sha256};
+
+use crate::execute::{Context, Endorsement, Failure, Outcome, advance, execute};
+use crate::proofs::{ProofCheck, Undecided};
+use crate::refusal::Refusal;
+use crate::state::{
+    self, BLOCKS, META, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS, Tip, meta,
+};
+use crate::transfer::{self, Case};
+
+/// Why the ledger as a whole cannot go on; no transaction is to blame.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Proofs could not be verified.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+    /// The genesis is not usable.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The store belongs to another network.
+    #[error("this store belongs to another network; open it with that network's genesis, or another store with this one")]
+    OtherNetwork,
+}
+
+impl From<redb::Error> for LedgerError {
+    fn from(error: redb::Error) -> Self {
+        Self::Store(StoreError::Backend(Box::new(error)))
+    }
+}
+
+/// Why a block time is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTime {
+    /// Before the parent's.
+    #[error("a block is never earlier than the one before it; propose a later time")]
+    BeforeParent,
+    /// Ahead of the local clock by more than the drift.
+    #[error("the block's time is ahead of this validator's clock; wait, or set the clocks right")]
+    AheadOfClock,
+    /// A network that is not for development needs the clock as a bound.
+    #[error("only a development network takes any block time; give the latest acceptable one")]
+    Unbounded,
+    /// At or beyond `2^40 - 2^22`.
+    #[error("the block's time is beyond what transfers can express")]
+    TooLate,
+}
+
+/// Why a proposal cannot be executed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// Its time.
+    #[error(transparent)]
+    Time(#[from] BadTime),
+    /// More transactions than a block may hold.
+    #[error("a block holds at most {} transactions; propose fewer", placet_protocol::block::MAX_BLOCK_TRANSACTIONS)]
+    TooManyTransactions,
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Why a transaction does not pass a dry run.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It breaks a rule.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be tried.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+}
+
+/// Why a block is not committed. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The block is not the one that was executed.
+    #[error("the block differs from what was executed here; do not sign or store it")]
+    NotWhatWasExecuted,
+    /// Another block was committed since.
+    #[error("the ledger has moved on since this block was executed; execute it again")]
+    Stale,
+    /// The proposer is no authority.
+    #[error("the block's proposer is not an authority of this network")]
+    Proposer,
+    /// A signature fails, or its key is no authority's.
+    #[error("a signature on the block is not valid")]
+    Signature,
+    /// Too few signatures.
+    #[error("too few authorities signed the block; collect more signatures")]
+    NoQuorum,
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Bounds the time of a proposed block from above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeBound {
+    /// Not later than this second: the local clock plus the tolerated drift.
+    Latest(u64),
+    /// Any later time. Refused by every network that is not for development.
+    Any,
+}
+
+/// A replica's state machine.
+pub struct Ledger {
+    store: Database,
+    genesis: Genesis,
+    chain: ChainId,
+    proofs: Arc<dyn ProofCheck>,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({})", self.chain)
+    }
+}
+
+/// A proposal that was executed but not committed. Dropping it leaves no trace.
+pub struct Executed {
+    txn: WriteTransaction,
+    outcome: Outcome,
+    parent: Tip,
+    height: u64,
+    time: u64,
+    chain: ChainId,
+}
+
+impl std::fmt::Debug for Executed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Executed(height {})", self.height)
+    }
+}
+
+impl Executed {
+    /// Refused transactions, by index in the proposal. A block with any is not valid.
+    pub fn refused(&self) -> &[(usize, Refusal)] {
+        &self.outcome.refused
+    }
+    /// Executed transactions in order.
+    pub fn accepted(&self) -> &[Entry] {
+        &self.outcome.accepted
+    }
+    /// Hash of the state that would follow.
+    pub fn state(&self) -> [u8; 32] {
+        self.outcome.state
+    }
+    /// The block that a proposer makes of the accepted transactions.
+    pub fn block(&self, proposer: placet_protocol::signing::VerifyKey) -> Block {
+        let entries = self.outcome.accepted.clone();
+        let header = Header {
+            height: self.height,
+            parent: BlockId(self.parent.block),
+            time: self.time,
+            state: self.outcome.state,
+            body: body_hash(&self.chain, &entries),
+            proposer,
+        };
+        Block { header, entries }
+    }
+    /// Whether executing gave exactly this block: nothing refused, same state, same everything.
+    pub fn matches(&self, block: &Block) -> bool {
+        self.outcome.refused.is_empty() && self.block(block.header.proposer) == *block
+    }
+}
+
+/// Where a ledger keeps its data.
+#[derive(Debug)]
+pub enum Backend<'a> {
+    /// A file, created if it is not there.
+    File(&'a Path),
+    /// Memory, for tests and simulations.
+    Memory,
+}
+
+impl Ledger {
+    /// Opens or begins a ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the store fails, the genesis is not valid or the store is another
+    /// network's.
+    pub fn open(
+        backend: Backend<'_>,
+        genesis: Genesis,
+        proofs: Arc<dyn ProofCheck>,
+    ) -> Result<Self, LedgerError> {
+        genesis.validate()?;
+        let store = match backend {
+            Backend::File(path) => Database::create(path),
+            Backend::Memory => {
+                Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())
+            }
+        };
+        let store = store.map_err(redb::Error::from)?;
+        let chain = genesis.chain_id();
+        let ledger = Self { store, genesis, chain, proofs };
+        ledger.begin()?;
+        Ok(ledger)
+    }
+
+    /// Writes block 0 into an empty store; compares the chain id of another.
+    fn begin(&self) -> Result<(), LedgerError> {
+        let txn = self.write()?;
+        match state::get(&txn, META, meta::CHAIN)? {
+            Some(chain) if chain == self.chain.0 => return Ok(()),
+            Some(_) => return Err(LedgerError::OtherNetwork),
+            None => {}
+        }
+        let time = self.genesis.time;
+        let roots = || -> Result<(), Failure> {
+            let notes = placet_protocol::field::to_bytes(&NOTES.root(&txn)?);
+            advance(&txn, NOTE_ROOTS, &NETWORK, &notes, time, false)?;
+            let registry = credentials::root(&txn)?.to_bytes();
+            advance(&txn, REGISTRY_ROOTS, &NETWORK, &registry, time, false)?;
+            let nobody = SanctionsList::new([]).expect("an empty list fits").root().to_bytes();
+            advance(&txn, SANCTIONS_ROOTS, &NETWORK, &nobody, time, false)
+        };
+        roots().map_err(fatal)?;
+        let tip = Tip {
+            height: 0,
+            time,
+            block: BlockId::genesis(&self.chain).0,
+            state: Sha256::digest([b"placet.state.v1", &self.chain.0[..]].concat()).into(),
+        };
+        {
+            let mut table = txn.open_table(META).map_err(StoreError::from)?;
+            table.insert(meta::CHAIN, &self.chain.0[..]).map_err(StoreError::from)?;
+            table.insert(meta::TIP, &tip.to_wire()[..]).map_err(StoreError::from)?;
+        }
+        txn.commit().map_err(redb::Error::from)?;
+        Ok(())
+    }
+
+    /// The genesis.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The chain id.
+    pub fn chain(&self) -> ChainId {
+        self.chain
+    }
+
+    /// A consistent view of the committed state; later commits do not change it.
+    pub(crate) fn read(&self) -> Result<ReadTransaction, LedgerError> {
+        Ok(self.store.begin_read().map_err(redb::Error::from)?)
+    }
+
+    fn write(&self) -> Result<WriteTransaction, LedgerError> {
+        Ok(self.store.begin_write().map_err(redb::Error::from)?)
+    }
+
+    fn context(&self, tip: &Tip, time: u64) -> Context<'_> {
+        Context { chain: self.chain, genesis: &self.genesis, height: tip.height + 1, time }
+    }
+
+    fn check_time(&self, tip: &Tip, time: u64, bound: TimeBound) -> Result<(), BadTime> {
+        match bound {
+            TimeBound::Any if self.genesis.kind != NetworkKind::Dev => {
+                return Err(BadTime::Unbounded);
+            }
+            TimeBound::Latest(latest) if time > latest => return Err(BadTime::AheadOfClock),
+            _ => {}
+        }
+        if time < tip.time {
+            return Err(BadTime::BeforeParent);
+        }
+        if time >= END_OF_TIME { Err(BadTime::TooLate) } else { Ok(()) }
+    }
+
+    /// Executes a proposal on top of the tip. Waits while another execution is held.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; a refused transaction is not an error but in [`Executed::refused`].
+    pub fn execute(
+        &self,
+        entries: Vec<Entry>,
+        time: u64,
+        bound: TimeBound,
+    ) -> Result<Executed, ExecuteError> {
+        self.run(entries, time, bound, Endorsement::Required)
+    }
+
+    fn run(
+        &self,
+        entries: Vec<Entry>,
+        time: u64,
+        bound: TimeBound,
+        endorsement: Endorsement,
+    ) -> Result<Executed, ExecuteError> {
+        if entries.len() > placet_protocol::block::MAX_BLOCK_TRANSACTIONS {
+            return Err(ExecuteError::TooManyTransactions);
+        }
+        let txn = self.write()?;
+        let parent = state::tip(&txn).map_err(LedgerError::from)?;
+        self.check_time(&parent, time, bound)?;
+        let context = self.context(&parent, time);
+        let proofs = self.proofs.as_ref();
+        let outcome = execute(&txn, &context, &parent.state, proofs, entries, endorsement)
+            .map_err(fatal)?;
+        Ok(Executed { txn, outcome, parent, height: context.height, time, chain: self.chain })
+    }
+
+    /// Tries a transaction on the tip in a block at `time`, without assertions, and forgets it.
+    ///
+    /// # Errors
+    /// [`CheckError::Refused`] with the rule it breaks.
+    pub fn check(&self, tx: &Transaction, time: u64, bound: TimeBound) -> Result<(), CheckError> {
+        let entry = Entry { transaction: tx.clone(), assertions: Vec::new() };
+        let executed = self.run(vec![entry], time, bound, Endorsement::NotYet)?;
+        match executed.refused().first() {
+            Some((_, refusal)) => Err(CheckError::Refused(*refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Decodes strictly and tries, as [`Self::check`].
+    ///
+    /// # Errors
+    /// As [`Self::check`]; bytes that are no transaction are [`Refusal::Malformed`].
+    pub fn check_bytes(
+        &self,
+        bytes: &[u8],
+        time: u64,
+        bound: TimeBound,
+    ) -> Result<Transaction, CheckError> {
+        if bytes.len() > placet_protocol::transaction::MAX_SANCTIONS_BYTES {
+            return Err(Refusal::TooLarge.into());
+        }
+        let tx = Transaction::from_wire(bytes).map_err(|_| Refusal::Malformed)?;
+        self.check(&tx, time, bound)?;
+        Ok(tx)
+    }
+
+    /// Judges a transfer for an authority: for each checkpoint the first reason to reject, if
+    /// there is one. Unlike execution it tries every rule, so that each mandate gets its own
+    /// answer. Also returns the height judged at.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] if nothing could be found out.
+    pub fn judge(
+        &self,
+        tx: &TransferTransaction,
+        time: u64,
+        bound: TimeBound,
+    ) -> Result<(u64, Vec<(Checkpoint, Option<Refusal>)>), ExecuteError> {
+        let txn = self.read()?;
+        let tip = state::tip(&txn).map_err(LedgerError::from)?;
+        self.check_time(&tip, time, bound)?;
+        let findings = self.findings(&txn, &self.context(&tip, time), tx)?;
+        let verdict = |checkpoint: Checkpoint| {
+            findings.iter().copied().find(|refusal| refusal.checkpoints().contains(&checkpoint))
+        };
+        Ok((tip.height, Checkpoint::ALL.map(|c| (c, verdict(c))).to_vec()))
+    }
+
+    fn findings(
+        &self,
+        txn: &ReadTransaction,
+        context: &Context<'_>,
+        tx: &TransferTransaction,
+    ) -> Result<Vec<Refusal>, LedgerError> {
+        let Some(asset) = state::asset(txn, tx.body.asset)? else {
+            return Ok(vec![Refusal::UnknownAsset]);
+        };
+        let case = Case { context, txn, asset: &asset, transfer: tx };
+        let mut findings = Vec::new();
+        for rule in transfer::rules() {
+            findings.extend(rule(&case)?);
+        }
+        let item = (tx.body.public_inputs(&self.chain), tx.proof);
+        if !self.proofs.bad(&[item])?.is_empty() {
+            findings.push(Refusal::ProofInvalid);
+        }
+        Ok(findings)
+    }
+
+    /// Makes a final block durable: one atomic commit of state, block and tip.
+    ///
+    /// # Errors
+    /// [`CommitError`]; then nothing was written.
+    pub fn commit(&self, executed: Executed, block: &CertifiedBlock) -> Result<BlockId, CommitError> {
+        if !executed.matches(&block.block) {
+            return Err(CommitError::NotWhatWasExecuted);
+        }
+        // The write transaction kept everybody else out since; this guards against a mix-up of
+        // two ledgers.
+        let txn = executed.txn;
+        if state::tip(&txn).map_err(LedgerError::from)? != executed.parent
+            || executed.chain != self.chain
+        {
+            return Err(CommitError::Stale);
+        }
+        self.check_certificate(block)?;
+        let header = &block.block.header;
+        let id = header.id(&self.chain);
+        let tip = Tip {
+            height: header.height,
+            time: header.time,
+            block: id.0,
+            state: header.state,
+        };
+        let put = |table, key: &[u8], value: &[u8]| -> Result<(), StoreError> {
+            txn.open_table(table)?.insert(key, value)?;
+            Ok(())
+        };
+        put(BLOCKS, &header.height.to_be_bytes(), &block.to_wire()).map_err(LedgerError::from)?;
+        put(META, meta::TIP, &tip.to_wire()).map_err(LedgerError::from)?;
+        txn.commit().map_err(|error| LedgerError::from(redb::Error::from(error)))?;
+        Ok(id)
+    }
+
+    /// Enough distinct authorities signed, and every signature holds.
+    fn check_certificate(&self, block: &CertifiedBlock) -> Result<(), CommitError> {
+        if self.genesis.authority(&block.block.header.proposer).is_none() {
+            return Err(CommitError::Proposer);
+        }
+        let signers = &block.signatures;
+        let sitting = signers.iter().all(|s| self.genesis.authority(&s.authority).is_some());
+        if !sitting || !signers.is_sorted_by(|a, b| a.authority < b.authority) {
+            return Err(CommitError::Signature);
+        }
+        if signers.len() < self.genesis.quorum() {
+            return Err(CommitError::NoQuorum);
+        }
+        block.verify(&self.chain).map_err(|_| CommitError::Signature)
+    }
+
+    /// Executes and commits a block that others made final, as when catching up. The certificate
+    /// is checked first; time is bounded by the certificate's signers.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub fn apply(&self, block: &CertifiedBlock) -> Result<BlockId, ApplyError> {
+        self.check_certificate(block)?;
+        let header = &block.block.header;
+        let bound = TimeBound::Latest(header.time);
+        let executed = self.execute(block.block.entries.clone(), header.time, bound)?;
+        Ok(self.commit(executed, block)?)
+    }
+
+    /// See [`crate::registry::dismiss_attestor`]: for governance, which does not exist yet, and
+    /// its tests. Not recorded in a block.
+    #[cfg(test)]
+    pub(crate) fn dismiss_for_test(
+        &self,
+        id: placet_protocol::field::AttestorId,
+        urgent: bool,
+    ) -> Result<(), LedgerError> {
+        let txn = self.write()?;
+        let tip = state::tip(&txn)?;
+        let mut journal = state::Journal::new(&tip.state, tip.height, tip.time);
+        crate::registry::dismiss_attestor(&txn, &mut journal, tip.time, id, urgent)
+            .map_err(fatal)?;
+        txn.commit().map_err(redb::Error::from)?;
+        Ok(())
+    }
+}
+
+/// Why a final block could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It could not be executed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// It could not be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Outside of a transaction's execution nothing is refused.
+fn fatal(failure: Failure) -> LedgerError {
+    match failure {
+        Failure::Store(error) => error.into(),
+        Failure::Undecided(error) => error.into(),
+        Failure::Refused(_) => StoreError::Corrupt.into(),
+    }
+}

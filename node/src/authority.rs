@@ -1,0 +1,99 @@
+//! One authority: its key, its mandates, its own replica of the ledger. Spec §9.
+
+use placet_ledger::{ExecuteError, Ledger, TimeBound};
+use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
+use placet_protocol::block::{Block, BlockSignature, Entry};
+use placet_protocol::signing::{SigningKey, VerifyKey};
+use placet_protocol::transaction::Transaction;
+use placet_protocol::transaction::registry::{Admission, Approval};
+
+/// Blocks for which an assertion can be relied on.
+pub const ASSERTION_LIFETIME: u64 = 100;
+
+/// A validator. Prints nothing of its key.
+#[derive(Debug)]
+pub struct Authority {
+    key: SigningKey,
+    ledger: Ledger,
+}
+
+impl Authority {
+    /// An authority with its replica.
+    pub fn new(key: SigningKey, ledger: Ledger) -> Self {
+        Self { key, ledger }
+    }
+
+    /// Its public key, by which the genesis knows it.
+    pub fn public(&self) -> VerifyKey {
+        self.key.public()
+    }
+
+    /// Its replica.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Verifies a transfer's proof itself, checks what each of its mandates covers in the public
+    /// context, and signs one assertion per mandate. Transactions that need no endorsement get
+    /// none.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] if nothing could be found out; a reason to reject is not an error.
+    pub fn judge(
+        &self,
+        tx: &Transaction,
+        time: u64,
+        bound: TimeBound,
+    ) -> Result<Vec<SignedAssertion>, ExecuteError> {
+        let Transaction::Transfer(transfer) = tx else { return Ok(Vec::new()) };
+        let chain = self.ledger.chain();
+        let Some(own) = self.ledger.genesis().authority(&self.public()) else {
+            return Ok(Vec::new());
+        };
+        let (judged_at, verdicts) = self.ledger.judge(transfer, time, bound)?;
+        let transaction = tx.id(&chain);
+        let proof_hash = tx.proof_hash();
+        let assertions = verdicts
+            .into_iter()
+            .filter(|(checkpoint, _)| own.mandates.contains(checkpoint))
+            .map(|(checkpoint, refusal)| {
+                let assertion = Assertion {
+                    transaction,
+                    proof_hash,
+                    checkpoint,
+                    verdict: match refusal {
+                        None => Verdict::Approve,
+                        Some(refusal) => Verdict::Reject(refusal.number()),
+                    },
+                    judged_at,
+                    expires_at: judged_at + ASSERTION_LIFETIME,
+                    discretionary: false,
+                };
+                SignedAssertion::new(assertion, &chain, &self.key)
+            });
+        Ok(assertions.collect())
+    }
+
+    /// Approves the admission of an attestor.
+    pub fn approve(&self, admission: &Admission) -> Approval {
+        admission.approve(&self.ledger.chain(), &self.key)
+    }
+
+    /// Executes what a proposer sent.
+    ///
+    /// # Errors
+    /// As [`Ledger::execute`].
+    pub fn execute(
+        &self,
+        entries: Vec<Entry>,
+        time: u64,
+        bound: TimeBound,
+    ) -> Result<placet_ledger::Executed, ExecuteError> {
+        self.ledger.execute(entries, time, bound)
+    }
+
+    /// Signs a block. Call it only for a block that matches what was executed here.
+    pub fn sign(&self, block: &Block) -> BlockSignature {
+        block.sign(&self.ledger.chain(), &self.key)
+    }
+}
