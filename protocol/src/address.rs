@@ -82,8 +82,7 @@ impl std::fmt::Display for Address {
 impl std::str::FromStr for Address {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let parsed =
-            CheckedHrpstring::new::<Bech32m>(text).map_err(|_| AddressError::Checksum)?;
+        let parsed = CheckedHrpstring::new::<Bech32m>(text).map_err(|_| AddressError::Checksum)?;
         if !parsed.hrp().to_string().eq_ignore_ascii_case(HRP) {
             return Err(AddressError::Prefix);
         }

@@ -99,10 +99,7 @@ impl Wire for Entry {
         out.list(&self.assertions);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            transaction: Transaction::read(input)?,
-            assertions: input.list(MAX_ASSERTIONS)?,
-        })
+        Ok(Self { transaction: Transaction::read(input)?, assertions: input.list(MAX_ASSERTIONS)? })
     }
 }
 

@@ -283,9 +283,10 @@ mod tests {
             let key = secret(seed);
             let bits = key.representative_bits();
             let two = Scalar::from(2u8);
-            let sum = bits.iter().rev().fold(Scalar::ONE, |acc, bit| {
-                acc * two + Scalar::from(u8::from(*bit))
-            });
+            let sum = bits
+                .iter()
+                .rev()
+                .fold(Scalar::ONE, |acc, bit| acc * two + Scalar::from(u8::from(*bit)));
             assert_eq!(sum, key.0);
         }
     }

@@ -36,9 +36,8 @@ impl Rule {
 
     /// The leaf: `allowed + any_of·2 + lockup·2^17 + max_holding·2^49`.
     pub fn pack(&self) -> Fr {
-        let low = u64::from(self.allowed)
-            | u64::from(self.any_of.0) << 1
-            | u64::from(self.lockup) << 17;
+        let low =
+            u64::from(self.allowed) | u64::from(self.any_of.0) << 1 | u64::from(self.lockup) << 17;
         Fr::from(u128::from(low) | u128::from(self.max_holding) << 49)
     }
 }
@@ -56,9 +55,8 @@ impl TrustedAttestors {
     /// Fills the places in order; `None` if a list has more than eight.
     pub fn new(identity: &[AttestorId], investor: &[AttestorId]) -> Option<Self> {
         let fill = |ids: &[AttestorId]| {
-            (ids.len() <= TRUSTED_PLACES).then(|| {
-                std::array::from_fn(|i| ids.get(i).copied().unwrap_or_else(nobody))
-            })
+            (ids.len() <= TRUSTED_PLACES)
+                .then(|| std::array::from_fn(|i| ids.get(i).copied().unwrap_or_else(nobody)))
         };
         Some(Self { identity: fill(identity)?, investor: fill(investor)? })
     }
@@ -167,4 +165,3 @@ impl Rules {
         self.tree.path(jurisdiction.code().into())
     }
 }
-

@@ -31,7 +31,12 @@ fn to_scalar(digest: &[u8]) -> Scalar {
     Scalar::from_le_bytes_mod_order(digest)
 }
 
-fn challenge(chain: &ChainId, key: &PublicKey, commitment: &PublicKey, message: &[u8; 32]) -> Scalar {
+fn challenge(
+    chain: &ChainId,
+    key: &PublicKey,
+    commitment: &PublicKey,
+    message: &[u8; 32],
+) -> Scalar {
     let mut hasher = Sha512::new();
     hasher.update(b"placet.possession.v1.challenge");
     hasher.update(chain.0);
@@ -80,7 +85,8 @@ impl Possession {
         message: &[u8; 32],
     ) -> Result<(), BadPossession> {
         let e = challenge(chain, key, &self.commitment, message);
-        let difference = Point::generator() * self.response - key.point() * e
+        let difference = Point::generator() * self.response
+            - key.point() * e
             - self.commitment.point().into_group();
         if difference.is_zero() { Ok(()) } else { Err(BadPossession) }
     }

@@ -13,13 +13,11 @@ use crate::delivery::{
     DEADLINE_BITS, Delivery, DeliveryKey, absent_nullifier, no_receipt, settled_nullifier,
 };
 use crate::field::{
-    AttestorId, Commitment, HolderId, NoteRoot, Nullifier, PolicyHash, RegistryRoot,
-    SanctionsRoot, Subject, fits, to_u64,
+    AttestorId, Commitment, HolderId, NoteRoot, Nullifier, PolicyHash, RegistryRoot, SanctionsRoot,
+    Subject, fits, to_u64,
 };
 use crate::keys::{KEY_BITS, NullifierKey, Point, Scalar, SecretKey, SharedSecret};
-use crate::merkle::{
-    ARITY_BITS, NOTE_DEPTH, Path, REGISTRY_DEPTH, RULES_DEPTH, SANCTIONS_DEPTH,
-};
+use crate::merkle::{ARITY_BITS, NOTE_DEPTH, Path, REGISTRY_DEPTH, RULES_DEPTH, SANCTIONS_DEPTH};
 use crate::policy::{Policy, Rule};
 use crate::poseidon::cells;
 use crate::position::Position;
@@ -423,10 +421,8 @@ impl Witness {
             balance: old.balance + pick(taken_in, incoming.delivery.amount)
                 - self.outgoing.amount
                 - Fr::from(redeemed),
-            in_flight: old.in_flight + self.outgoing.amount
-                - pick(back, incoming.delivery.amount),
-            locked: pick(active == Some(true), old.locked)
-                + pick(locks, incoming.delivery.amount),
+            in_flight: old.in_flight + self.outgoing.amount - pick(back, incoming.delivery.amount),
+            locked: pick(active == Some(true), old.locked) + pick(locks, incoming.delivery.amount),
             unlock_at: if new_later == Some(true) { new_lock } else { kept_lock },
             rho: nf_position.get(),
         };
@@ -514,8 +510,7 @@ pub fn disclosure_pads(
     cm_position: Commitment,
     cm_delivery: Commitment,
 ) -> [Fr; 3] {
-    let cells =
-        cells(Tag::Pad.field(), &[nk.expose(), cm_position.get(), cm_delivery.get()]);
+    let cells = cells(Tag::Pad.field(), &[nk.expose(), cm_position.get(), cm_delivery.get()]);
     [cells[1], cells[2], cells[3]]
 }
 
@@ -738,10 +733,7 @@ fn check_acquirer(
                 && investor.path.root(leaf) == public.registry_root.get(),
             V::InvestorMember,
         )?;
-        ensure(
-            policy.attestors.investor.contains(&investor.attestor),
-            V::InvestorAttestorTrusted,
-        )?;
+        ensure(policy.attestors.investor.contains(&investor.attestor), V::InvestorAttestorTrusted)?;
         ensure(
             fits(&(credential.expires_at - Fr::from(public.now) - one), TIME_BITS),
             V::InvestorNotExpired,
@@ -770,8 +762,9 @@ pub const CAPITAL_BITS: u32 = 96;
 /// Whether the in-circuit scalar multiplication has a satisfying witness for these bits: the four
 /// scalars 0, 1, -1 and -2 modulo ℓ have none.
 fn key_is_provable(bits: &[bool; KEY_BITS]) -> bool {
-    let secret = bits.iter().rev().fold(Scalar::ONE, |acc, bit| {
-        acc.double() + if *bit { Scalar::ONE } else { Scalar::ZERO }
-    });
+    let secret = bits
+        .iter()
+        .rev()
+        .fold(Scalar::ONE, |acc, bit| acc.double() + if *bit { Scalar::ONE } else { Scalar::ZERO });
     SecretKey::from_scalar(secret).is_ok()
 }
