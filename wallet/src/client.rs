@@ -185,11 +185,14 @@ impl<R: Role> Client<R> {
         &mut self,
         change: impl FnOnce(&mut R, &WriteTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let role = |error: StoreError| E::from(RoleError::Store(error));
-        let txn = self.database.begin_write().map_err(|error| role(backend(error)))?;
-        let value = change(&mut self.role, &txn)?;
-        txn.commit().map_err(|error| role(backend(error)))?;
-        Ok(value)
+        let store = |error: StoreError| E::from(RoleError::Store(error));
+        let txn = self.database.begin_write().map_err(|error| store(backend(error)))?;
+        let changed = change(&mut self.role, &txn)
+            .and_then(|value| txn.commit().map(|()| value).map_err(|error| store(backend(error))));
+        if changed.is_err() {
+            self.reload()?;
+        }
+        changed
     }
 
     fn step(

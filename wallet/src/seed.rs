@@ -6,7 +6,9 @@
 use bip39::{Language, Mnemonic};
 use hkdf::Hkdf;
 use placet_protocol::address::Address;
+use placet_protocol::genesis::ChainId;
 use placet_protocol::keys::SecretKey;
+use placet_protocol::possession::Possession;
 use placet_protocol::sealed::ViewingKey;
 use placet_protocol::signing::SigningKey;
 use sha2::Sha256;
@@ -128,6 +130,12 @@ impl Seed {
     /// The holder's address: both public keys.
     pub fn address(&self) -> Address {
         Address::from_parts(self.spending_key().public(), self.viewing_key().public())
+    }
+
+    /// Shows an attestor, in an identification session, that this holder controls the key of its
+    /// address: answers the attestor's fresh `challenge`. `random` must be 32 fresh bytes.
+    pub fn answer(&self, chain: &ChainId, challenge: &[u8; 32], random: &[u8; 32]) -> Possession {
+        Possession::prove(&self.spending_key(), chain, challenge, random)
     }
 
     /// A transfer agent's viewing key on Baby Jubjub.

@@ -339,6 +339,19 @@ pub fn is_frozen(
     Ok(table.get((&asset.to_bytes(), &nullifier.to_bytes()))?.is_some())
 }
 
+/// Every nullifier of the asset that is frozen now, in order.
+pub fn frozen(txn: &impl Store, asset: AssetId) -> Result<BTreeSet<Nullifier>, StoreError> {
+    let Some(table) = txn.table(FROZEN)? else { return Ok(BTreeSet::new()) };
+    let asset = asset.to_bytes();
+    let mut frozen = BTreeSet::new();
+    for entry in table.range((&asset, &[0; 32])..=(&asset, &[0xff; 32]))? {
+        let key = entry?.0;
+        let nullifier = Nullifier::from_bytes(key.value().1).map_err(|_| StoreError::Corrupt)?;
+        frozen.insert(nullifier);
+    }
+    Ok(frozen)
+}
+
 /// The transfer that spent a position's nullifier.
 pub fn transfer(
     txn: &impl Store,
@@ -363,6 +376,11 @@ pub fn note_path(txn: &impl Store, leaf: u64) -> Result<Path<NOTE_DEPTH>, StoreE
 pub fn credential_index(txn: &impl Store, leaf: Fr) -> Result<Option<u64>, StoreError> {
     let Some(table) = txn.table(LEAVES)? else { return Ok(None) };
     Ok(table.get(&to_bytes(&leaf))?.map(|entry| entry.value()))
+}
+
+/// Whether the credential in a slot was revoked.
+pub fn is_revoked(txn: &impl Store, index: u64) -> Result<bool, StoreError> {
+    Ok(credentials::record(txn, index)?.is_some_and(|record| record.revoked))
 }
 
 /// The path of a credential's slot.
