@@ -1,2 +1,103 @@
-//! The `placet` command.
-fn main() {}
+//! The `placet` command. This file is the story: read the command line, run one command of one
+//! family, print its report or say what failed and what to do.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+mod amount;
+mod app;
+mod chain;
+mod circuit;
+mod data;
+mod fail;
+mod inspect;
+mod network;
+mod output;
+mod progress;
+mod secret;
+mod time;
+
+use app::{App, Options};
+use fail::{Exit, Failure, Result};
+use output::Report;
+
+/// Hidden transfers of regulated securities, proven eligible without saying who or how much
+#[derive(Parser)]
+#[command(name = "placet", version, after_help = fail::EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The embedded development network of a data directory
+    #[command(subcommand)]
+    Network(network::Command),
+    /// Measure the circuits
+    #[command(subcommand)]
+    Circuit(circuit::Command),
+    /// Say what a file, a text or a data directory is, and what is in it
+    Inspect(inspect::Inspect),
+    /// Print a script that completes `placet` commands in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
+    let json = cli.options.json;
+    match run(cli).and_then(|report| report.print(json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(json);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Report> {
+    let mut app = App::new(cli.options)?;
+    match &cli.command {
+        Command::Network(command) => network::run(&mut app, command),
+        Command::Circuit(command) => circuit::run(&app, command),
+        Command::Inspect(what) => inspect::run(&app, what),
+        Command::Completions { shell } => Ok(completions(*shell)),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "placet", &mut script);
+    let script = String::from_utf8_lossy(&script).trim_end().to_owned();
+    let json = serde_json::json!({ "shell": shell.to_string(), "script": script });
+    Report::new(script, json)
+}
+
+/// `--help` and `--version` are no failures. A command that cannot be read is, and a script that
+/// asked for JSON gets it in JSON too.
+fn misread(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // A closed pipe means that the reader has seen enough.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if !std::env::args_os().any(|argument| argument == "--json") {
+        let _ = error.print();
+        return (Exit::Usage as u8).into();
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let help = "run the command with --help";
+    let failure = Failure::new(Exit::Usage, "usage", message, help);
+    failure.print(true);
+    failure.exit_code()
+}
