@@ -212,12 +212,7 @@ impl<S: Statement> ProvingKey<S> {
         payload.u32(u32::try_from(key.a_query.len()).expect("keys have fewer than 2^32 variables"));
         payload.u32(u32::try_from(key.h_query.len()).expect("keys have fewer than 2^32 rows"));
         let mut payload = payload.into_bytes();
-        encode(&[key.beta_g1, key.delta_g1], &mut payload);
-        encode(&key.a_query, &mut payload);
-        encode(&key.b_g1_query, &mut payload);
-        encode(&key.b_g2_query, &mut payload);
-        encode(&key.h_query, &mut payload);
-        encode(&key.l_query, &mut payload);
+        encode_queries(key, &mut payload);
         seal::<S>(Kind::Proving, verifying.circuit(), verifying.origin(), &payload)
     }
 
@@ -241,16 +236,8 @@ impl<S: Statement> ProvingKey<S> {
         if (file.payload.len() - read) as u64 != needed {
             return Err(KeyDefect::QueryLengths.into());
         }
-        let points = ProvingPoints {
-            vk: verifying.points().clone(),
-            beta_g1: read_points(&mut payload, 1, Element::Beta)?[0],
-            delta_g1: read_points(&mut payload, 1, Element::Delta)?[0],
-            a_query: read_points(&mut payload, variables, Element::A)?,
-            b_g1_query: read_points(&mut payload, variables, Element::BInG1)?,
-            b_g2_query: read_points(&mut payload, variables, Element::BInG2)?,
-            h_query: read_points(&mut payload, quotient, Element::H)?,
-            l_query: read_points(&mut payload, own, Element::L)?,
-        };
+        let vk = verifying.points().clone();
+        let points = read_queries(&mut payload, vk, variables, quotient, own)?;
         payload.end().map_err(header)?;
         Ok(Self::from_checked(points, verifying)?)
     }
@@ -414,14 +401,49 @@ fn read_verifying<S: Statement>(
     circuit: CircuitDigest,
     origin: Origin,
 ) -> Result<VerifyingKey<S>, LoadError> {
-    let points = VerifyingPoints {
+    let points = read_verifying_points(payload, S::PUBLIC_INPUTS)?;
+    Ok(VerifyingKey::from_parts(points, circuit, origin)?)
+}
+
+fn read_verifying_points(
+    payload: &mut Reader<'_>,
+    public_inputs: usize,
+) -> Result<VerifyingPoints, LoadError> {
+    Ok(VerifyingPoints {
         alpha_g1: read_points(payload, 1, Element::Alpha)?[0],
         beta_g2: read_points(payload, 1, Element::Beta)?[0],
         gamma_g2: read_points(payload, 1, Element::Gamma)?[0],
         delta_g2: read_points(payload, 1, Element::Delta)?[0],
-        gamma_abc_g1: read_points(payload, S::PUBLIC_INPUTS + 1, Element::PublicInputs)?,
-    };
-    Ok(VerifyingKey::from_parts(points, circuit, origin)?)
+        gamma_abc_g1: read_points(payload, public_inputs + 1, Element::PublicInputs)?,
+    })
+}
+
+fn encode_queries(key: &ProvingPoints, payload: &mut Vec<u8>) {
+    encode(&[key.beta_g1, key.delta_g1], payload);
+    encode(&key.a_query, payload);
+    encode(&key.b_g1_query, payload);
+    encode(&key.b_g2_query, payload);
+    encode(&key.h_query, payload);
+    encode(&key.l_query, payload);
+}
+
+fn read_queries(
+    payload: &mut Reader<'_>,
+    vk: VerifyingPoints,
+    variables: usize,
+    quotient: usize,
+    own: usize,
+) -> Result<ProvingPoints, LoadError> {
+    Ok(ProvingPoints {
+        vk,
+        beta_g1: read_points(payload, 1, Element::Beta)?[0],
+        delta_g1: read_points(payload, 1, Element::Delta)?[0],
+        a_query: read_points(payload, variables, Element::A)?,
+        b_g1_query: read_points(payload, variables, Element::BInG1)?,
+        b_g2_query: read_points(payload, variables, Element::BInG2)?,
+        h_query: read_points(payload, quotient, Element::H)?,
+        l_query: read_points(payload, own, Element::L)?,
+    })
 }
 
 /// Reads `count` points; the bytes are taken first, so a count without bytes allocates nothing.

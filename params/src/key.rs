@@ -170,11 +170,7 @@ impl<S: Statement> VerifyingKey<S> {
                 found: points.gamma_abc_g1.len().saturating_sub(1),
             });
         }
-        finite(&[points.alpha_g1], Element::Alpha)?;
-        finite(&[points.beta_g2], Element::Beta)?;
-        finite(&[points.gamma_g2], Element::Gamma)?;
-        finite(&[points.delta_g2], Element::Delta)?;
-        finite(&points.gamma_abc_g1, Element::PublicInputs)?;
+        check_verifying(&points)?;
         Ok(Self { points: Arc::new(points), circuit, origin, statement: PhantomData })
     }
 
@@ -206,12 +202,7 @@ impl<S: Statement> VerifyingKey<S> {
 
     /// alpha, beta, gamma, delta, then the public-input points; uncompressed.
     pub(crate) fn encode_points(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(verifying_len(S::PUBLIC_INPUTS));
-        let key = &self.points;
-        encode(&[key.alpha_g1], &mut out);
-        encode(&[key.beta_g2, key.gamma_g2, key.delta_g2], &mut out);
-        encode(&key.gamma_abc_g1, &mut out);
-        out
+        encode_verifying(&self.points)
     }
 }
 
@@ -225,11 +216,7 @@ impl<S: Statement> ProvingKey<S> {
     ) -> Result<Self, KeyDefect> {
         let verifying = VerifyingKey::from_parts(points.vk.clone(), circuit, origin)?;
         check_lengths::<S>(&points)?;
-        valid(&points.a_query, Element::A)?;
-        valid(&points.b_g1_query, Element::BInG1)?;
-        valid(&points.b_g2_query, Element::BInG2)?;
-        valid(&points.h_query, Element::H)?;
-        valid(&points.l_query, Element::L)?;
+        check_queries(&points)?;
         Self::from_checked(points, verifying)
     }
 
@@ -239,16 +226,7 @@ impl<S: Statement> ProvingKey<S> {
         verifying: VerifyingKey<S>,
     ) -> Result<Self, KeyDefect> {
         check_lengths::<S>(&points)?;
-        finite(&[points.beta_g1], Element::Beta)?;
-        finite(&[points.delta_g1], Element::Delta)?;
-        // e(beta_1, delta_2) = e(delta_1, beta_2): the two copies have one ratio. A proof that
-        // verifies is the real test, and the prover makes it on each proof.
-        let vk = &points.vk;
-        if Bn254::pairing(points.beta_g1, vk.delta_g2)
-            != Bn254::pairing(points.delta_g1, vk.beta_g2)
-        {
-            return Err(KeyDefect::Inconsistent);
-        }
+        check_copies(&points)?;
         Ok(Self { points: Arc::new(points), verifying })
     }
 
@@ -293,6 +271,45 @@ fn check_lengths<S: Statement>(key: &ProvingPoints) -> Result<(), KeyDefect> {
         && key.l_query.len() == variables - S::PUBLIC_INPUTS - 1
         && (key.h_query.len() + 1).is_power_of_two();
     if fits { Ok(()) } else { Err(KeyDefect::QueryLengths) }
+}
+
+// The heavy work is in functions that are not generic, so that it is compiled here, with this
+// crate's optimisation, whichever crate names the statement.
+
+fn check_verifying(key: &VerifyingPoints) -> Result<(), KeyDefect> {
+    finite(&[key.alpha_g1], Element::Alpha)?;
+    finite(&[key.beta_g2], Element::Beta)?;
+    finite(&[key.gamma_g2], Element::Gamma)?;
+    finite(&[key.delta_g2], Element::Delta)?;
+    finite(&key.gamma_abc_g1, Element::PublicInputs)
+}
+
+fn check_queries(key: &ProvingPoints) -> Result<(), KeyDefect> {
+    valid(&key.a_query, Element::A)?;
+    valid(&key.b_g1_query, Element::BInG1)?;
+    valid(&key.b_g2_query, Element::BInG2)?;
+    valid(&key.h_query, Element::H)?;
+    valid(&key.l_query, Element::L)
+}
+
+/// beta and delta exist in both groups.
+fn check_copies(key: &ProvingPoints) -> Result<(), KeyDefect> {
+    finite(&[key.beta_g1], Element::Beta)?;
+    finite(&[key.delta_g1], Element::Delta)?;
+    // e(beta_1, delta_2) = e(delta_1, beta_2): the two copies have one ratio. A proof that
+    // verifies is the real test, and the prover makes it on each proof.
+    let left = Bn254::pairing(key.beta_g1, key.vk.delta_g2);
+    let right = Bn254::pairing(key.delta_g1, key.vk.beta_g2);
+    if left == right { Ok(()) } else { Err(KeyDefect::Inconsistent) }
+}
+
+/// The points of a verifying key in file order, uncompressed.
+fn encode_verifying(key: &VerifyingPoints) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(&[key.alpha_g1], &mut out);
+    encode(&[key.beta_g2, key.gamma_g2, key.delta_g2], &mut out);
+    encode(&key.gamma_abc_g1, &mut out);
+    out
 }
 
 /// Every point on its curve and in its subgroup; infinity is an honest value in a query.

@@ -42,8 +42,7 @@ fn every_mode_is_proven_and_verified_in_one_batch() {
     let proofs = examples.each_ref().map(|example| {
         prover().prove(&example.public, &example.witness, seed()).unwrap().to_bytes()
     });
-    let mut items: Vec<_> =
-        examples.iter().map(|example| &example.public).zip(proofs).collect();
+    let mut items: Vec<_> = examples.iter().map(|example| &example.public).zip(proofs).collect();
     assert_eq!(verify_batch(prover().verifier(), &items, &mut OsCoefficients), Ok(()));
     // A proof belongs to its own public inputs.
     items.swap(0, 1);

@@ -8,6 +8,7 @@ use ark_relations::gr1cs::{
 use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
 use placet_circuits::circuit::{Circuit, blank_shape};
+use placet_params::key::ProvingPoints;
 use placet_params::{CircuitDigest, KeyDefect, Origin, ProvingKey};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -44,21 +45,22 @@ pub enum SetupError {
 pub fn generate<C: Circuit>(seed: SetupSeed) -> Result<ProvingKey<C>, SetupError> {
     let digest = CircuitDigest(blank_shape::<C>()?.digest);
     let (public, witness) = C::blank();
-    let mut rng = StdRng::from_seed(seed.0);
-    let points = Groth16::<Bn254>::generate_random_parameters_with_reduction(
-        Blank::<C> { public, witness },
-        &mut rng,
-    )?;
+    let points = trapdoor(&|cs| C::synthesize(cs, &public, &witness), seed)?;
     Ok(ProvingKey::from_parts(points, digest, Origin::Dev)?)
 }
 
-/// The circuit as the library takes it.
-struct Blank<C: Circuit> {
-    public: C::Public,
-    witness: C::Witness,
+/// Not generic, so that it is compiled here with this crate's optimisation.
+fn trapdoor(synthesize: Synthesize<'_>, seed: SetupSeed) -> Result<ProvingPoints, SynthesisError> {
+    let mut rng = StdRng::from_seed(seed.0);
+    Groth16::<Bn254>::generate_random_parameters_with_reduction(Blank(synthesize), &mut rng)
 }
 
-impl<C: Circuit> ConstraintSynthesizer<Fr> for Blank<C> {
+type Synthesize<'a> = &'a dyn Fn(ConstraintSystemRef<Fr>) -> Result<(), SynthesisError>;
+
+/// The circuit as the library takes it.
+struct Blank<'a>(Synthesize<'a>);
+
+impl ConstraintSynthesizer<Fr> for Blank<'_> {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
         // The mode in which shapes and proofs are synthesized, so that there is one code path:
         // the library's own setup mode hides all values from the gadgets.
@@ -66,6 +68,6 @@ impl<C: Circuit> ConstraintSynthesizer<Fr> for Blank<C> {
             construct_matrices: true,
             generate_lc_assignments: false,
         });
-        C::synthesize(cs, &self.public, &self.witness)
+        (self.0)(cs)
     }
 }

@@ -65,9 +65,10 @@ where
         .par_iter()
         .map(|(public, bytes)| Ok((key.inputs(public)?, Proof::from_bytes(bytes)?)))
         .collect();
-    let good: Vec<&Item<S>> = decoded.iter().flatten().collect();
+    let good: Vec<(&[Fr], &Points)> =
+        decoded.iter().flatten().map(|(inputs, proof)| (&inputs[..], proof.points())).collect();
     let coefficients = draw(good.len(), randomness).map_err(BatchError::Randomness)?;
-    let all_hold = good.is_empty() || combined_holds(key, &good, &coefficients);
+    let all_hold = good.is_empty() || combined_holds(&key.key, &good, &coefficients);
 
     let refused: Vec<(usize, VerifyError)> = decoded
         .par_iter()
@@ -93,40 +94,39 @@ fn draw(count: usize, randomness: &mut impl RandomSource) -> Result<Vec<Fr>, get
     Ok(bytes.chunks_exact(COEFFICIENT_BYTES).map(coefficient).collect())
 }
 
-/// The one equation, written as a product of pairings that must be one.
-fn combined_holds<S: Statement>(
-    key: &PreparedVerifyingKey<S>,
-    items: &[&Item<S>],
+type Points = ark_groth16::Proof<Bn254>;
+
+/// The one equation, written as a product of pairings that must be one. Not generic, so that it
+/// is compiled here with this crate's optimisation.
+fn combined_holds(
+    key: &ark_groth16::PreparedVerifyingKey<Bn254>,
+    items: &[(&[Fr], &Points)],
     coefficients: &[Fr],
 ) -> bool {
-    let vk = &key.key.vk;
+    let vk = &key.vk;
     let sum: Fr = coefficients.iter().sum();
     // Σ r_i X_i: one scalar per point of the key; entry 0 belongs to the constant one.
     let mut scalars = vec![Fr::zero(); vk.gamma_abc_g1.len()];
     scalars[0] = sum;
     for ((inputs, _), coefficient) in items.iter().zip(coefficients) {
-        for (scalar, input) in scalars[1..].iter_mut().zip(inputs) {
+        for (scalar, input) in scalars[1..].iter_mut().zip(*inputs) {
             *scalar += *coefficient * input;
         }
     }
-    let c_points: Vec<G1Affine> = items.iter().map(|(_, proof)| *proof.c()).collect();
+    let c_points: Vec<G1Affine> = items.iter().map(|(_, proof)| proof.c).collect();
     let inputs_sum = msm(&vk.gamma_abc_g1, &scalars);
     let c_sum = msm(&c_points, coefficients);
     let scaled: Vec<G1Projective> = items
         .par_iter()
         .zip(coefficients)
-        .map(|((_, proof), coefficient)| *proof.a() * coefficient)
+        .map(|((_, proof), coefficient)| proof.a * coefficient)
         .collect();
 
     let mut left = G1Projective::normalize_batch(&scaled);
     let mut right: Vec<<Bn254 as Pairing>::G2Prepared> =
-        items.par_iter().map(|(_, proof)| (*proof.b()).into()).collect();
+        items.par_iter().map(|(_, proof)| proof.b.into()).collect();
     left.extend([(-(vk.alpha_g1 * sum)).into_affine(), inputs_sum, c_sum]);
-    right.extend([
-        prepared(vk.beta_g2),
-        key.key.gamma_g2_neg_pc.clone(),
-        key.key.delta_g2_neg_pc.clone(),
-    ]);
+    right.extend([prepared(vk.beta_g2), key.gamma_g2_neg_pc.clone(), key.delta_g2_neg_pc.clone()]);
     Bn254::multi_pairing(left, right).0.is_one()
 }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_bn254::Bn254;
 use ark_serialize::Compress;
 use placet_params::point::{self, PointDefect};
 use placet_protocol::statement::{PROOF_BYTES, ProofBytes};
@@ -74,13 +74,7 @@ impl<S> std::fmt::Debug for Proof<S> {
 impl<S> Proof<S> {
     /// Decodes and checks the points.
     pub fn from_bytes(bytes: &ProofBytes) -> Result<Self, ProofError> {
-        let (a, rest) = bytes.0.split_at(G1_BYTES);
-        let (b, c) = rest.split_at(G2_BYTES);
-        let refuse = |part| move |defect| ProofError::Point { part, defect };
-        let a = point::decode_finite(a, Compress::Yes).map_err(refuse(ProofPart::A))?;
-        let b = point::decode_finite(b, Compress::Yes).map_err(refuse(ProofPart::B))?;
-        let c = point::decode_finite(c, Compress::Yes).map_err(refuse(ProofPart::C))?;
-        Ok(Self { points: ark_groth16::Proof { a, b, c }, statement: PhantomData })
+        Ok(Self { points: decode(bytes)?, statement: PhantomData })
     }
 
     /// As [`Self::from_bytes`], from a slice that may have another length.
@@ -102,15 +96,19 @@ impl<S> Proof<S> {
     pub(crate) fn points(&self) -> &ark_groth16::Proof<Bn254> {
         &self.points
     }
-    pub(crate) fn a(&self) -> &G1Affine {
-        &self.points.a
-    }
-    pub(crate) fn b(&self) -> &G2Affine {
-        &self.points.b
-    }
-    pub(crate) fn c(&self) -> &G1Affine {
-        &self.points.c
-    }
+}
+
+// Not generic, so that they are compiled here with this crate's optimisation.
+
+fn decode(bytes: &ProofBytes) -> Result<ark_groth16::Proof<Bn254>, ProofError> {
+    let (a, rest) = bytes.0.split_at(G1_BYTES);
+    let (b, c) = rest.split_at(G2_BYTES);
+    let refuse = |part| move |defect| ProofError::Point { part, defect };
+    Ok(ark_groth16::Proof {
+        a: point::decode_finite(a, Compress::Yes).map_err(refuse(ProofPart::A))?,
+        b: point::decode_finite(b, Compress::Yes).map_err(refuse(ProofPart::B))?,
+        c: point::decode_finite(c, Compress::Yes).map_err(refuse(ProofPart::C))?,
+    })
 }
 
 fn encode(points: &ark_groth16::Proof<Bn254>) -> ProofBytes {

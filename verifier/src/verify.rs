@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use ark_bn254::{Bn254, Fr};
 use ark_groth16::Groth16;
 use placet_params::VerifyingKey;
+use placet_params::key::VerifyingPoints;
 use placet_protocol::statement::{ProofBytes, Statement};
 
 use crate::proof::{Proof, ProofError};
@@ -37,7 +38,7 @@ pub struct PreparedVerifyingKey<S> {
 
 impl<S: Statement> From<&VerifyingKey<S>> for PreparedVerifyingKey<S> {
     fn from(key: &VerifyingKey<S>) -> Self {
-        Self { key: ark_groth16::prepare_verifying_key(key.points()), statement: PhantomData }
+        Self { key: prepare(key.points()), statement: PhantomData }
     }
 }
 
@@ -71,13 +72,24 @@ impl<S: Statement> PreparedVerifyingKey<S> {
     }
 
     /// `inputs` comes from [`Self::inputs`].
-    #[allow(clippy::disallowed_methods)] // the one allowed call: the number of inputs is checked
     pub(crate) fn verify_inputs(&self, inputs: &[Fr], proof: &Proof<S>) -> Result<(), VerifyError> {
-        match Groth16::<Bn254>::verify_proof(&self.key, proof.points(), inputs) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(VerifyError::Invalid),
-        }
+        if holds(&self.key, inputs, proof.points()) { Ok(()) } else { Err(VerifyError::Invalid) }
     }
+}
+
+// Not generic, so that they are compiled here with this crate's optimisation.
+
+fn prepare(key: &VerifyingPoints) -> ark_groth16::PreparedVerifyingKey<Bn254> {
+    ark_groth16::prepare_verifying_key(key)
+}
+
+#[allow(clippy::disallowed_methods)] // the one allowed call: the number of inputs is checked
+fn holds(
+    key: &ark_groth16::PreparedVerifyingKey<Bn254>,
+    inputs: &[Fr],
+    proof: &ark_groth16::Proof<Bn254>,
+) -> bool {
+    Groth16::<Bn254>::verify_proof(key, proof, inputs).unwrap_or(false)
 }
 
 /// Verifies one proof; who verifies many prepares the key once.
