@@ -368,12 +368,12 @@ impl Account {
         arrivals: impl FnOnce(Nullifier) -> Option<(DeliveryNote, Commitment)>,
     ) -> Result<Slot, FollowError> {
         let nf = record.nf_delivery;
-        if nf == absent_nullifier(&self.nk, record.nf_position) {
+        if nf == absent_nullifier(&self.nk, record.cm_delivery) {
             return Ok(Slot { mode: Mode::Absent, amount: 0, cm: None, own: None });
         }
         // Accept and refund share a nullifier, and a holder may send to itself: the receipt tells
         // them apart.
-        let accepting = record.receipt != no_receipt(&self.nk, record.nf_position);
+        let accepting = record.receipt != no_receipt(&self.nk, record.cm_delivery);
         if accepting {
             let (note, cm) = arrivals(nf).ok_or(FollowError::UnknownDelivery)?;
             let genuine = note.key.nullifier(cm) == nf && note.key.receipt(cm) == record.receipt;
@@ -401,9 +401,11 @@ impl Account {
             .ok_or(FollowError::UnknownDelivery)
     }
 
-    /// The delivery that a transfer made: its key follows from `nk` and the spent nullifier.
+    /// The delivery that a transfer made: its key follows from `nk`, the spent nullifier and what
+    /// the transfer disclosed.
     fn made(&self, record: &TransferRecord, disclosed: &Disclosed) -> Sent {
-        let key = DeliveryKey::derive(&self.nk, record.nf_position);
+        let key =
+            DeliveryKey::derive(&self.nk, record.nf_position, disclosed.to, disclosed.subject);
         let note = DeliveryNote {
             amount: disclosed.amount,
             unlock_at: 0,

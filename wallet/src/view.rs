@@ -228,6 +228,7 @@ pub struct Network {
     /// Tip before block 1.
     pub start: Tip,
     authorities: BTreeSet<VerifyKey>,
+    quorum: usize,
 }
 
 impl Network {
@@ -238,12 +239,8 @@ impl Network {
             chain,
             start: Tip { height: 0, time: genesis.time, id: BlockId::genesis(&chain) },
             authorities: genesis.authorities.iter().map(|authority| authority.key).collect(),
+            quorum: genesis.quorum(),
         }
-    }
-
-    /// Signatures that make a block final: more than two thirds.
-    fn quorum(&self) -> usize {
-        self.authorities.len() * 2 / 3 + 1
     }
 
     /// Checks that a block follows `tip` and is final.
@@ -258,7 +255,7 @@ impl Network {
         }
         let signers: BTreeSet<VerifyKey> =
             certified.signatures.iter().map(|signature| signature.authority).collect();
-        let enough = signers.len() >= self.quorum() && signers.is_subset(&self.authorities);
+        let enough = signers.len() >= self.quorum && signers.is_subset(&self.authorities);
         if !enough || certified.verify(&self.chain).is_err() {
             return Err(ViewError::NotFinal(height));
         }
