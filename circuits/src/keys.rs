@@ -99,10 +99,11 @@ impl KeyVar {
         let v = builder.quotient(&u, x)?;
         let base = Montgomery { u, v };
         let mut sum = base.double(builder)?.add(builder, &base)?;
-        // Invariant: sum = m·Q with m = 2⌊t/2^j⌋ + 1, so m is odd, 3 ≤ m < 2^251 before each step.
-        // sum = ±Q would need m ≡ ±1 (mod ℓ): impossible, since ℓ ± 1 is even and
-        // 2ℓ − 1 > 2^251. The one other case, 2m ± 1 = ℓ, leaves 0 = 2·v(sum) in the second
-        // slope, and v ≠ 0 in a subgroup of odd order: no satisfying witness. That refuses
+        // Invariant before step j: sum = m·Q with m = 2⌊t/2^(j+2)⌋ + 1, so m is odd and
+        // 3 ≤ m < 2^251. sum = ±Q would need m ≡ ±1 (mod ℓ): impossible, since ℓ ± 1 is even and
+        // 2ℓ − 1 > 2^251. The one other case is a step that ends in the identity, 2m ± 1 = ℓ: its
+        // second slope leaves 0 = 2·v(sum), and v ≠ 0 in a subgroup of odd order, so it has no
+        // satisfying witness and no step begins at the identity. That refuses
         // t ∈ {2ℓ−2, …, 2ℓ+1}, keys that the native side calls degenerate.
         for j in (0..250).rev() {
             let sign = self.signed_bit(j) * Fr::from(2u8) - Fr::ONE;

@@ -9,6 +9,8 @@ use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use placet_protocol::credential::{JURISDICTION_BITS, TIME_BITS};
 use placet_protocol::delivery::DEADLINE_BITS;
 use placet_protocol::example;
+use placet_protocol::field::to_u64;
+use placet_protocol::merkle::Path;
 use placet_protocol::position::genesis_rho;
 use placet_protocol::sanctions::SUBJECT_BITS;
 use placet_protocol::statement::Statement;
@@ -209,12 +211,12 @@ pub fn synthesize_traced(
         let found = root(b, &leaf, &slot.path, &index_bits(b, &slot.path)?)?;
         b.equal_if(&some, &found, &public.delivery_root)?;
         // One permutation serves H(DELIVERY_NF; k, cm), H(SETTLED; nk, cm) and
-        // H(ABSENT; nk, nf_position).
+        // H(ABSENT; nk, cm_delivery).
         let tag = &taken_in * Tag::DeliveryNullifier.field()
             + &settle * Tag::Settled.field()
             + not(&some) * Tag::Absent.field();
         let secret = b.choose(&taken_in, &key, &nk);
-        let spent = b.choose(&some, &cm, &nf_position);
+        let spent = b.choose(&some, &cm, &public.cm_delivery);
         hash_tagged(b, &tag, &[&secret, &spent])?.enforce_equal(&public.nf_delivery)?;
         Ok((incoming, key, receipt))
     })?;
@@ -230,7 +232,7 @@ pub fn synthesize_traced(
         b.range(&overdue, TIME_BITS)
     })?;
     b.clause("ReceiptOpening", || {
-        let none = hash(b, Tag::NoReceipt, &[&nk, &nf_position])?;
+        let none = hash(b, Tag::NoReceipt, &[&nk, &public.cm_delivery])?;
         b.choose(&accept, &taken_receipt, &none).enforce_equal(&public.receipt)
     })?;
 
@@ -269,7 +271,11 @@ pub fn synthesize_traced(
 
     b.clause("JurisdictionAllowed", || {
         b.equal_if(&accept, &rule.allowed(), &FpVar::one())?;
-        let found = root(b, &rule.leaf(), &witness.rule_path, &jurisdiction_bits)?;
+        // The children are laid out by the jurisdiction, as the native check does; a jurisdiction
+        // that does not fit the index has failed IdentityMember.
+        let index = to_u64(&witness.identity.credential.jurisdiction).unwrap_or(0);
+        let path = Path { index, siblings: witness.rule_path.siblings };
+        let found = root(b, &rule.leaf(), &path, &jurisdiction_bits)?;
         b.equal_if(&accept, &found, &policy.rules_root)
     })?;
     let (investor, category_bits, selective, needed) = b.clause("InvestorEligible", || {
@@ -334,7 +340,7 @@ pub fn synthesize_traced(
     let (to, deadline) = b.clause("DeliveryOpening", || {
         let to = b.input(witness.outgoing.to)?;
         let deadline = b.input(witness.outgoing.deadline)?;
-        let key = hash(b, Tag::DeliveryKey, &[&nk, &nf_position])?;
+        let key = hash(b, Tag::DeliveryKey, &[&nk, &nf_position, &to, &identity.subject])?;
         let made = DeliveryVar {
             amount: out_amount.clone(),
             unlock_at: FpVar::zero(),

@@ -5,9 +5,10 @@ mod support;
 
 use ark_bn254::Fr;
 use ark_std::UniformRand;
-use ark_std::rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use ark_std::rand::seq::{IteratorRandom, SliceRandom};
+use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
 use placet_protocol::example::{Branches, Example};
-use placet_protocol::transfer::{HoldersDelta, Mode, check};
+use placet_protocol::transfer::{HoldersDelta, Mode, Witness, check};
 use support::violated_clauses;
 
 /// A value near `old`, near an edge, or anywhere.
@@ -64,12 +65,13 @@ fn mutate(example: &mut Example, rng: &mut StdRng) {
         &mut w.outgoing.amount,
         &mut w.outgoing.deadline,
     ];
-    let choice = rng.gen_range(0..fields.len() + 9);
+    let choice = rng.gen_range(0..fields.len() + 12);
     if let Some(field) = fields.get_mut(choice) {
         **field = perturb(**field, rng);
         return;
     }
     match choice - fields.len() {
+        9..=11 => mutate_rule_or_index(w, rng),
         0 => w.key_bits[rng.gen_range(0..251)] ^= true,
         1 => w.position.genesis ^= true,
         2 => {
@@ -82,6 +84,23 @@ fn mutate(example: &mut Example, rng: &mut StdRng) {
         6 => w.policy.max_risk = rng.r#gen(),
         7 => example.context.redeemed = rng.r#gen::<u64>() >> rng.gen_range(0..64),
         _ => example.context.now = example.context.now.wrapping_add(rng.gen_range(0..1000)) - 500,
+    }
+}
+
+/// The rule's other fields, and places in trees, within them and beyond.
+fn mutate_rule_or_index(w: &mut Witness, rng: &mut StdRng) {
+    let paths = [
+        &mut w.identity.path.index,
+        &mut w.gap_path.index,
+        &mut w.position.path.index,
+        &mut w.incoming.path.index,
+        &mut w.rule_path.index,
+        &mut w.investor.path.index,
+    ];
+    match rng.gen_range(0..3) {
+        0 => w.rule.allowed ^= true,
+        1 => w.rule.lockup = rng.r#gen::<u32>() >> rng.gen_range(0..32),
+        _ => *paths.into_iter().choose(rng).unwrap() ^= 1 << rng.gen_range(0..34),
     }
 }
 

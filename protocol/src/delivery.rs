@@ -3,7 +3,7 @@
 
 use ark_bn254::Fr;
 
-use crate::field::{AssetId, Commitment, HolderId, Nullifier, OwnerTag, RefundTag};
+use crate::field::{AssetId, Commitment, HolderId, Nullifier, OwnerTag, RefundTag, Subject};
 use crate::keys::NullifierKey;
 use crate::poseidon::hash;
 use crate::tag::Tag;
@@ -54,9 +54,16 @@ impl std::fmt::Debug for DeliveryKey {
 }
 
 impl DeliveryKey {
-    /// `k = H(K; nk, nf_position)`: the sender's, so that no two deliveries share one.
-    pub fn derive(nk: &NullifierKey, nf_position: Nullifier) -> Self {
-        Self(hash(Tag::DeliveryKey, [nk.expose(), nf_position.get()]))
+    /// `k = H(K; nk, nf_position, to.x, subject)`. The spent position makes it unique among
+    /// deliveries that exist; receiver and document make it differ between two attempts from one
+    /// position, so that whoever saw the first learns nothing about the second.
+    pub fn derive(
+        nk: &NullifierKey,
+        nf_position: Nullifier,
+        to: HolderId,
+        subject: Subject,
+    ) -> Self {
+        Self(hash(Tag::DeliveryKey, [nk.expose(), nf_position.get(), to.get(), subject.get()]))
     }
     /// A key from outside: drawn at random for a mint, or received in a ciphertext.
     pub fn from_parts(value: Fr) -> Self {
@@ -89,12 +96,12 @@ pub fn settled_nullifier(nk: &NullifierKey, cm: Commitment) -> Nullifier {
     Nullifier::new(hash(Tag::Settled, [nk.expose(), cm.get()]))
 }
 
-/// `H(ABSENT; nk, nf_position)`: stands where nothing came in.
-pub fn absent_nullifier(nk: &NullifierKey, nf_position: Nullifier) -> Nullifier {
-    Nullifier::new(hash(Tag::Absent, [nk.expose(), nf_position.get()]))
+/// `H(ABSENT; nk, cm_delivery)` with the delivery made: stands where nothing came in.
+pub fn absent_nullifier(nk: &NullifierKey, cm_delivery: Commitment) -> Nullifier {
+    Nullifier::new(hash(Tag::Absent, [nk.expose(), cm_delivery.get()]))
 }
 
-/// `H(NO_RECEIPT; nk, nf_position)`: stands where nothing was accepted.
-pub fn no_receipt(nk: &NullifierKey, nf_position: Nullifier) -> Commitment {
-    Commitment::new(hash(Tag::NoReceipt, [nk.expose(), nf_position.get()]))
+/// `H(NO_RECEIPT; nk, cm_delivery)` with the delivery made: stands where nothing was accepted.
+pub fn no_receipt(nk: &NullifierKey, cm_delivery: Commitment) -> Commitment {
+    Commitment::new(hash(Tag::NoReceipt, [nk.expose(), cm_delivery.get()]))
 }

@@ -278,4 +278,38 @@ mod tests {
             assert_eq!(check(&example.public, &example.witness), Ok(()), "{branches:?}");
         }
     }
+
+    #[test]
+    fn two_attempts_from_one_position_share_only_its_nullifier() {
+        let branches = Branches {
+            genesis: false,
+            mode: Mode::Absent,
+            selective: false,
+            capital_rule: false,
+            count_holders: false,
+            lockup: false,
+        };
+        let first = Example::new(branches);
+        let evaluate = |example: &Example| example.witness.evaluate(NOW, example.context.redeemed);
+        let mut to_another = first.clone();
+        to_another.witness.outgoing.to = secret_key("another receiver").public().x();
+        let mut with_another_document = first.clone();
+        with_another_document.witness.identity.credential.subject = subject("34CD").get();
+        for second in [to_another, with_another_document] {
+            let (a, b) = (evaluate(&first), evaluate(&second));
+            assert_eq!(a.nf_position, b.nf_position);
+            assert_ne!(a.made_key, b.made_key);
+            assert_ne!(a.made.refund_tag, b.made.refund_tag);
+            assert_ne!(a.nf_delivery, b.nf_delivery);
+            assert_ne!(a.receipt, b.receipt);
+            // No pad is used for two messages.
+            for i in 0..3 {
+                let difference = a.disclosure[i] - b.disclosure[i];
+                let to = first.witness.outgoing.to - second.witness.outgoing.to;
+                let document = first.witness.identity.credential.subject
+                    - second.witness.identity.credential.subject;
+                assert!(![Fr::from(0u8), to, document].contains(&difference));
+            }
+        }
+    }
 }

@@ -44,7 +44,8 @@ pub fn empty(height: usize) -> Fr {
 /// A membership path of `D` levels, from the leaf upwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path<const D: usize> {
-    /// Index of the leaf, below `8^D`. Its lowest three bits choose the place at the leaf's level.
+    /// Index of the leaf. Its lowest three bits choose the place at the leaf's level; bits beyond
+    /// `3·D` mean nothing, here as in-circuit.
     pub index: u64,
     /// Per level the seven siblings in order, the own place left out.
     pub siblings: [[Fr; ARITY - 1]; D],

@@ -6,7 +6,7 @@
 use ark_bn254::Fr;
 use ark_ff::PrimeField;
 
-use crate::field::{SanctionsRoot, Subject};
+use crate::field::{SanctionsRoot, Subject, fits};
 use crate::merkle::{Path, SANCTIONS_DEPTH, SparseTree};
 use crate::poseidon::hash;
 use crate::tag::Tag;
@@ -37,10 +37,17 @@ pub fn upper_sentinel() -> Fr {
     Fr::from_bigint(ark_ff::BigInt::new(limbs)).expect("2^248 is below the modulus")
 }
 
-/// The list does not fit the tree.
+/// Why subjects are not a sanctions list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a sanctions list holds at most 262,143 distinct documents")]
-pub struct ListTooLong;
+pub enum ListError {
+    /// More entries than the tree has gaps.
+    #[error("a sanctions list holds at most 262,143 distinct documents")]
+    TooLong,
+    /// A subject of more than 248 bits. It would sort behind the sentinel, and the gap between
+    /// the two would wrap around the modulus and contain everybody.
+    #[error("a subject has at most 248 bits; publish the list again from its documents")]
+    OutOfRange,
+}
 
 /// A sanctions list and its tree.
 #[derive(Clone, Debug)]
@@ -53,13 +60,16 @@ pub struct SanctionsList {
 impl SanctionsList {
     /// Sorts, removes duplicates, builds the tree of gaps. Subject 0 equals the lower sentinel
     /// and adds nothing: no gap ever contains it.
-    pub fn new(subjects: impl IntoIterator<Item = Subject>) -> Result<Self, ListTooLong> {
+    pub fn new(subjects: impl IntoIterator<Item = Subject>) -> Result<Self, ListError> {
         let mut entries: Vec<Fr> = subjects.into_iter().map(|s| s.get()).collect();
+        if entries.iter().any(|entry| !fits(entry, SUBJECT_BITS)) {
+            return Err(ListError::OutOfRange);
+        }
         entries.retain(|entry| *entry != Fr::from(0u8));
         entries.sort_unstable();
         entries.dedup();
         if entries.len() as u64 >= SparseTree::<SANCTIONS_DEPTH>::CAPACITY {
-            return Err(ListTooLong);
+            return Err(ListError::TooLong);
         }
         let tree = SparseTree::from_leaves(
             (0..=entries.len()).map(|index| gap_at(&entries, index).leaf()),
@@ -104,4 +114,19 @@ impl SanctionsList {
 fn gap_at(entries: &[Fr], index: usize) -> Gap {
     let lo = if index == 0 { Fr::from(0u8) } else { entries[index - 1] };
     Gap { lo, hi: entries.get(index).copied().unwrap_or_else(upper_sentinel) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_beyond_the_sentinel_are_refused() {
+        let minus_one = Subject::new(-Fr::from(1u8));
+        assert_eq!(SanctionsList::new([minus_one]).err(), Some(ListError::OutOfRange));
+        let sentinel = Subject::new(upper_sentinel());
+        assert_eq!(SanctionsList::new([sentinel]).err(), Some(ListError::OutOfRange));
+        let largest = Subject::new(upper_sentinel() - Fr::from(1u8));
+        assert_eq!(SanctionsList::new([largest, largest]).unwrap().len(), 1);
+    }
 }

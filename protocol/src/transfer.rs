@@ -17,7 +17,7 @@ use crate::field::{
     Subject, fits, to_u64,
 };
 use crate::keys::{KEY_BITS, NullifierKey, Point, Scalar, SecretKey, SharedSecret};
-use crate::merkle::{ARITY_BITS, NOTE_DEPTH, Path, REGISTRY_DEPTH, RULES_DEPTH, SANCTIONS_DEPTH};
+use crate::merkle::{NOTE_DEPTH, Path, REGISTRY_DEPTH, RULES_DEPTH, SANCTIONS_DEPTH};
 use crate::policy::{Policy, Rule};
 use crate::poseidon::cells;
 use crate::position::Position;
@@ -394,16 +394,6 @@ impl Witness {
 
         let nf_position = old.nullifier(&nk);
         let cm_incoming = incoming.delivery.commit(self.policy.asset);
-        let nf_delivery = match mode {
-            Mode::Absent => absent_nullifier(&nk, nf_position),
-            Mode::Accept | Mode::Refund => incoming.key.nullifier(cm_incoming),
-            Mode::Settle => settled_nullifier(&nk, cm_incoming),
-        };
-        let receipt = match mode {
-            Mode::Accept => incoming.key.receipt(cm_incoming),
-            _ => no_receipt(&nk, nf_position),
-        };
-
         let active = earlier(now, old.unlock_at);
         let policy_lock = now + Fr::from(self.rule.lockup);
         let policy_later = earlier(incoming.delivery.unlock_at, policy_lock);
@@ -438,7 +428,12 @@ impl Witness {
             HoldersDelta::Zero
         };
 
-        let made_key = DeliveryKey::derive(&nk, nf_position);
+        let made_key = DeliveryKey::derive(
+            &nk,
+            nf_position,
+            HolderId::new(self.outgoing.to),
+            Subject::new(self.identity.credential.subject),
+        );
         let made = Delivery {
             amount: self.outgoing.amount,
             unlock_at: Fr::from(0u8),
@@ -448,6 +443,15 @@ impl Witness {
         };
         let cm_position = next.commit(self.policy.asset, holder, &nk);
         let cm_delivery = made.commit(self.policy.asset);
+        let nf_delivery = match mode {
+            Mode::Absent => absent_nullifier(&nk, cm_delivery),
+            Mode::Accept | Mode::Refund => incoming.key.nullifier(cm_incoming),
+            Mode::Settle => settled_nullifier(&nk, cm_incoming),
+        };
+        let receipt = match mode {
+            Mode::Accept => incoming.key.receipt(cm_incoming),
+            _ => no_receipt(&nk, cm_delivery),
+        };
         let pads = disclosure_pads(&nk, cm_position, cm_delivery);
         let messages = [
             self.outgoing.amount
@@ -618,7 +622,6 @@ pub fn check(public: &PublicInputs, witness: &Witness) -> Result<(), Violation> 
     ensure(
         credential.holder == evaluation.holder.get()
             && fits(&credential.jurisdiction, JURISDICTION_BITS)
-            && identity.path.index < 1 << (ARITY_BITS * REGISTRY_DEPTH)
             && identity.path.root(leaf) == public.registry_root.get(),
         V::IdentityMember,
     )?;
@@ -629,8 +632,7 @@ pub fn check(public: &PublicInputs, witness: &Witness) -> Result<(), Violation> 
         V::RiskAcceptable,
     )?;
     ensure(
-        witness.gap_path.index < 1 << (ARITY_BITS * SANCTIONS_DEPTH)
-            && witness.gap_path.root(witness.gap.leaf()) == public.sanctions_root.get()
+        witness.gap_path.root(witness.gap.leaf()) == public.sanctions_root.get()
             && fits(&(credential.subject - witness.gap.lo - one), SUBJECT_BITS)
             && fits(&(witness.gap.hi - credential.subject - one), SUBJECT_BITS),
         V::NotSanctioned,
@@ -645,9 +647,7 @@ pub fn check(public: &PublicInputs, witness: &Witness) -> Result<(), Violation> 
         old.path.root(cm_old.get()) == public.position_root.get()
     };
     ensure(
-        spends_something_real
-            && old.path.index < 1 << (ARITY_BITS * NOTE_DEPTH)
-            && evaluation.nf_position == public.nf_position,
+        spends_something_real && evaluation.nf_position == public.nf_position,
         V::PositionMember,
     )?;
     let incoming = &witness.incoming;
@@ -658,7 +658,6 @@ pub fn check(public: &PublicInputs, witness: &Witness) -> Result<(), Violation> 
     };
     ensure(
         (mode == Mode::Absent || incoming.path.root(leaf) == public.delivery_root.get())
-            && incoming.path.index < 1 << (ARITY_BITS * NOTE_DEPTH)
             && evaluation.nf_delivery == public.nf_delivery,
         V::DeliveryMember,
     )?;
@@ -729,7 +728,6 @@ fn check_acquirer(
         let one = Fr::from(1u8);
         ensure(
             credential.holder == evaluation.holder.get()
-                && investor.path.index < 1 << (ARITY_BITS * REGISTRY_DEPTH)
                 && investor.path.root(leaf) == public.registry_root.get(),
             V::InvestorMember,
         )?;

@@ -17,6 +17,8 @@ pub struct Declaration {
     /// Inputs the prover chooses in a finite set that the circuit enforces by bits: amounts,
     /// times, flags. They cannot move continuously.
     pub ranged: Vec<usize>,
+    /// Hints of which nothing depends where they are idle: see [`LocalMap::idle`].
+    pub hints: Vec<usize>,
     /// Public inputs that no witness determines: the time, a binding, a root that this branch does
     /// not use.
     pub public: Vec<usize>,
@@ -40,7 +42,7 @@ pub enum Finding {
     },
     /// These inputs are declared ranged and can move (check C).
     NotRanged(Vec<usize>),
-    /// These public inputs take part in no constraint at this witness.
+    /// These public inputs take part in no constraint.
     UnusedPublic(Vec<usize>),
 }
 
@@ -74,25 +76,23 @@ impl LocalMap {
     }
 
     /// Witness columns that no constraint feels here. Moving one moves nothing else, not even to
-    /// second order unless it is multiplied with itself, so it is harmless *at this witness*: the
-    /// inverse hint of a zero test at zero. One that is idle at every witness is connected to
+    /// second order unless it is multiplied with itself, so it is harmless *at this witness*: a
+    /// zero test's inverse hint, at zero. One that is idle at every witness is connected to
     /// nothing, which is how a forgotten output looks.
     pub fn idle(&self) -> Vec<usize> {
         self.witness.clone().filter(|&column| self.idle[column]).collect()
     }
 
     /// Check A: the wires that can move while the columns in `fixed` stand still, all other
-    /// witness wires and public inputs being unknown. Idle witness wires are not reported.
+    /// witness wires and public inputs being unknown.
     pub fn undetermined(&self, fixed: &[usize]) -> Vec<usize> {
-        let mut unknown = self.unknowns(fixed);
-        unknown.retain(|column| !self.idle[*column] || self.public.contains(column));
-        self.moving(&unknown)
+        self.moving(&self.unknowns(fixed))
     }
 
-    /// Check B: degrees of freedom of the witness while the public inputs stand still. Idle wires
-    /// count only if they are among the `declared` inputs.
-    pub fn freedom(&self, declared: &[usize]) -> usize {
-        self.eliminate(&self.witness_unknowns(declared)).nullity()
+    /// Check B: in how many directions the assignment can move while the columns in `fixed`
+    /// stand still.
+    pub fn freedom(&self, fixed: &[usize]) -> usize {
+        self.eliminate(&self.unknowns(fixed)).nullity()
     }
 
     /// Check C: those of `ranged` that can move while only the columns in `fixed` stand still.
@@ -125,15 +125,6 @@ impl LocalMap {
     fn unknowns(&self, fixed: &[usize]) -> Vec<usize> {
         let held = self.marked(fixed);
         self.witness.clone().chain(self.public.clone()).filter(|&column| !held[column]).collect()
-    }
-
-    /// Declared inputs first, so that what stays free is expressed in them.
-    fn witness_unknowns(&self, declared: &[usize]) -> Vec<usize> {
-        let is_declared = self.marked(declared);
-        let inputs = declared.iter().copied().filter(|column| self.witness.contains(column));
-        let others =
-            self.witness.clone().filter(|&column| !is_declared[column] && !self.idle[column]);
-        inputs.chain(others).collect()
     }
 
     fn moving(&self, unknown: &[usize]) -> Vec<usize> {
@@ -180,15 +171,15 @@ pub fn audit(
     declaration: &Declaration,
 ) -> Option<Vec<Finding>> {
     let map = LocalMap::at(matrices, assignment)?;
-    let Declaration { free, ranged, public, equations } = declaration;
-    let inputs = [free.as_slice(), ranged].concat();
+    let Declaration { free, ranged, hints, public, equations } = declaration;
+    let excused: Vec<usize> = hints.iter().copied().filter(|&column| map.idle[column]).collect();
     let mut findings = Vec::new();
 
-    let unused: Vec<usize> = map.public.clone().filter(|&column| map.idle[column]).collect();
+    let unused = matrices.unused_public();
     if !unused.is_empty() {
         findings.push(Finding::UnusedPublic(unused));
     }
-    let undetermined = map.undetermined(&[inputs.as_slice(), public].concat());
+    let undetermined = map.undetermined(&[free.as_slice(), ranged, &excused, public].concat());
     if !undetermined.is_empty() {
         findings.push(Finding::Undetermined(undetermined));
     }
@@ -197,7 +188,8 @@ pub fn audit(
         findings.push(Finding::NotRanged(not_ranged));
     }
     let declared = free.len().saturating_sub(*equations);
-    let found = map.freedom(&inputs);
+    let all_public: Vec<usize> = map.public.clone().collect();
+    let found = map.freedom(&[all_public, excused].concat());
     if found != declared {
         findings.push(Finding::Freedom { declared, found });
     }

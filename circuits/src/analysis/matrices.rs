@@ -107,6 +107,49 @@ impl Matrices {
         })
     }
 
+    /// The same system with one constraint deleted: a mutant that a good check must notice.
+    pub fn without_row(&self, row: usize) -> Self {
+        let mut mutant = self.clone();
+        for matrix in [&mut mutant.a, &mut mutant.b, &mut mutant.c] {
+            matrix.remove(row);
+        }
+        mutant
+    }
+
+    /// The same system in which one constraint speaks of a fresh, unconstrained witness wire
+    /// instead of `column`; the wire is assigned the same value. So looks a copy that was never
+    /// tied to its original.
+    pub fn with_loose_copy(&self, column: usize, row: usize) -> Self {
+        let mut mutant = self.clone();
+        let copy = self.columns();
+        mutant.assignment.push(self.assignment[column]);
+        for matrix in [&mut mutant.a, &mut mutant.b, &mut mutant.c] {
+            for (_, place) in matrix[row].iter_mut().filter(|(_, place)| *place == column) {
+                *place = copy;
+            }
+        }
+        mutant
+    }
+
+    /// The public inputs that no constraint mentions.
+    pub fn unused_public(&self) -> Vec<usize> {
+        let mut used = vec![false; self.columns()];
+        for (value, column) in [&self.a, &self.b, &self.c].into_iter().flatten().flatten() {
+            used[*column] |= *value != Fr::from(0u8);
+        }
+        self.public_columns().filter(|&column| !used[column]).collect()
+    }
+
+    /// The columns that one constraint mentions, the constant left out, ascending.
+    pub fn columns_of(&self, row: usize) -> Vec<usize> {
+        let terms = [&self.a, &self.b, &self.c].into_iter().flat_map(|matrix| &matrix[row]);
+        let mut columns: Vec<usize> = terms.map(|(_, column)| *column).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|column| *column != 0);
+        columns
+    }
+
     /// The rows of `J = diag(Bz)·A + diag(Az)·B − C` at `z = assignment`: without zeros, the
     /// constant's column left out, columns ascending.
     pub(super) fn jacobian(&self, assignment: &[Fr]) -> Vec<Row> {
