@@ -72,6 +72,7 @@ impl Gadget {
         Declaration {
             free: columns(&self.free),
             ranged: columns(&self.ranged),
+            hints: vec![],
             public: columns(&self.public),
             equations: self.equations,
         }
@@ -198,7 +199,16 @@ fn wires_connected_to_nothing_are_idle() {
     let matrices = gadget.matrices();
     let map = LocalMap::at(&matrices, matrices.assignment()).unwrap();
     assert_eq!(map.idle(), [matrices.column(variable(&wire)).unwrap()]);
-    assert!(map.undetermined(&[matrices.witness_columns().start]).is_empty());
+    let key = matrices.witness_columns().start;
+    assert_eq!(map.undetermined(&[key]), map.idle());
+
+    // A finding, unless it is declared to be a hint.
+    let mut declaration = gadget.declaration(&matrices);
+    let audit =
+        |declaration: &Declaration| audit(&matrices, matrices.assignment(), declaration).unwrap();
+    assert_eq!(kinds(&audit(&declaration)), [Check::A, Check::B]);
+    declaration.hints = map.idle();
+    assert_eq!(audit(&declaration), []);
 }
 
 // --- mistakes that leave a direction free ---
