@@ -143,16 +143,22 @@ pub(crate) fn freeze(
     let message = &tx.message;
     let mut asset = known(txn, message.asset)?;
     next_sequence(&mut asset, message.sequence)?;
+    // Entries that are spent or frozen are passed over, not refused: a holder who spends the first
+    // of a list while it is under way must not shake off the rest.
+    let mut effective = Vec::new();
     for nullifier in &message.nullifiers {
         let key = frozen_key(asset.id, *nullifier);
-        if has(txn, FROZEN, &key)? || has(txn, NULLIFIERS, &nullifier.to_bytes())? {
-            return Err(Refusal::AlreadyFrozen.into());
+        if !has(txn, FROZEN, &key)? && !has(txn, NULLIFIERS, &nullifier.to_bytes())? {
+            effective.push(nullifier);
         }
+    }
+    if effective.is_empty() {
+        return Err(Refusal::AlreadyFrozen.into());
     }
     tx.verify(&context.chain, &asset.registration.agent.signing)
         .map_err(|_| Refusal::SignatureInvalid)?;
 
-    for nullifier in &message.nullifiers {
+    for nullifier in effective {
         journal.put(txn, FROZEN, &frozen_key(asset.id, *nullifier), &nullifier.to_bytes())?;
     }
     Ok(state::put_asset(txn, journal, &asset)?)
@@ -167,15 +173,19 @@ pub(crate) fn release(
     let message = &tx.message;
     let mut asset = known(txn, message.asset)?;
     next_sequence(&mut asset, message.sequence)?;
+    let mut effective = Vec::new();
     for nullifier in &message.nullifiers {
-        if !has(txn, FROZEN, &frozen_key(asset.id, *nullifier))? {
-            return Err(Refusal::NotFrozen.into());
+        if has(txn, FROZEN, &frozen_key(asset.id, *nullifier))? {
+            effective.push(nullifier);
         }
+    }
+    if effective.is_empty() {
+        return Err(Refusal::NotFrozen.into());
     }
     tx.verify(&context.chain, &asset.registration.agent.signing)
         .map_err(|_| Refusal::SignatureInvalid)?;
 
-    for nullifier in &message.nullifiers {
+    for nullifier in effective {
         journal.remove(txn, FROZEN, &frozen_key(asset.id, *nullifier))?;
     }
     Ok(state::put_asset(txn, journal, &asset)?)

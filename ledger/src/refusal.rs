@@ -197,10 +197,10 @@ refusals! {
         "a policy must carry the version that follows the one in force; take the next number";
     /// Not frozen.
     NotFrozen, 74, "not-frozen", NONE,
-        "a nullifier in the list is not frozen for this asset; check the list";
+        "no nullifier in the list is frozen for this asset; check the list";
     /// Frozen already.
     AlreadyFrozen, 75, "already-frozen", NONE,
-        "a nullifier in the list is frozen already or spent; check the list";
+        "every nullifier in the list is frozen already or spent; nothing is left to freeze";
     /// No change.
     PauseUnchanged, 76, "pause-unchanged", NONE,
         "the asset is in this state already; nothing is left to do";
