@@ -85,8 +85,7 @@ pub(crate) fn set_policy(
         return Err(Refusal::PolicyVersion.into());
     }
     check_policy(txn, &message.policy, asset.registration.count_holders)?;
-    tx.verify(&context.chain, &asset.registration.issuer)
-        .map_err(|_| Refusal::SignatureInvalid)?;
+    tx.verify(&context.chain, &asset.registration.issuer).map_err(|_| Refusal::SignatureInvalid)?;
 
     asset.policy_version = message.version;
     asset.registration.policy = message.policy.clone();
@@ -221,8 +220,7 @@ pub(crate) fn rotate(
 ) -> Result<(), Failure> {
     let mut asset = known(txn, tx.rotation.asset)?;
     next_sequence(&mut asset, tx.rotation.sequence)?;
-    tx.verify(&context.chain, &asset.registration.issuer)
-        .map_err(|_| Refusal::SignatureInvalid)?;
+    tx.verify(&context.chain, &asset.registration.issuer).map_err(|_| Refusal::SignatureInvalid)?;
 
     asset.registration.agent.signing = tx.rotation.signing;
     Ok(state::put_asset(txn, journal, &asset)?)

@@ -196,12 +196,11 @@ pub(crate) fn execute(
             height: context.height,
             index: u32::try_from(accepted.len()).expect("blocks are bounded"),
         };
-        let done =
-            execute_one(txn, &mut journal, context, &mut proofs, index, &entry, endorsement)
-                .and_then(|()| {
-                    let id = entry.transaction.id(&context.chain);
-                    Ok(state::record_transaction(txn, &mut journal, id, location)?)
-                });
+        let done = execute_one(txn, &mut journal, context, &mut proofs, index, &entry, endorsement)
+            .and_then(|()| {
+                let id = entry.transaction.id(&context.chain);
+                Ok(state::record_transaction(txn, &mut journal, id, location)?)
+            });
         match done {
             Ok(()) => accepted.push(entry),
             Err(Failure::Refused(refusal)) => refused.push((index, refusal)),

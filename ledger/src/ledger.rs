@@ -38,7 +38,9 @@ pub enum LedgerError {
     #[error(transparent)]
     Genesis(#[from] GenesisError),
     /// The store belongs to another network.
-    #[error("this store belongs to another network; open it with that network's genesis, or another store with this one")]
+    #[error(
+        "this store belongs to another network; open it with that network's genesis, or another store with this one"
+    )]
     OtherNetwork,
 }
 
@@ -72,7 +74,10 @@ pub enum ExecuteError {
     #[error(transparent)]
     Time(#[from] BadTime),
     /// More transactions than a block may hold.
-    #[error("a block holds at most {} transactions; propose fewer", placet_protocol::block::MAX_BLOCK_TRANSACTIONS)]
+    #[error(
+        "a block holds at most {} transactions; propose fewer",
+        placet_protocol::block::MAX_BLOCK_TRANSACTIONS
+    )]
     TooManyTransactions,
     /// The ledger failed.
     #[error(transparent)]
@@ -178,9 +183,10 @@ impl Executed {
         };
         Block { header, entries }
     }
-    /// Whether executing gave exactly this block: nothing refused, same state, same everything.
+    /// Whether this block is what executing gave: the same transactions accepted, the same state,
+    /// the same everything. If the block's own entries were executed, none of them was refused.
     pub fn matches(&self, block: &Block) -> bool {
-        self.outcome.refused.is_empty() && self.block(block.header.proposer) == *block
+        self.block(block.header.proposer) == *block
     }
 }
 
@@ -316,8 +322,8 @@ impl Ledger {
         self.check_time(&parent, time, bound)?;
         let context = self.context(&parent, time);
         let proofs = self.proofs.as_ref();
-        let outcome = execute(&txn, &context, &parent.state, proofs, entries, endorsement)
-            .map_err(fatal)?;
+        let outcome =
+            execute(&txn, &context, &parent.state, proofs, entries, endorsement).map_err(fatal)?;
         Ok(Executed { txn, outcome, parent, height: context.height, time, chain: self.chain })
     }
 
@@ -399,7 +405,11 @@ impl Ledger {
     ///
     /// # Errors
     /// [`CommitError`]; then nothing was written.
-    pub fn commit(&self, executed: Executed, block: &CertifiedBlock) -> Result<BlockId, CommitError> {
+    pub fn commit(
+        &self,
+        executed: Executed,
+        block: &CertifiedBlock,
+    ) -> Result<BlockId, CommitError> {
         if !executed.matches(&block.block) {
             return Err(CommitError::NotWhatWasExecuted);
         }
@@ -414,12 +424,8 @@ impl Ledger {
         self.check_certificate(block)?;
         let header = &block.block.header;
         let id = header.id(&self.chain);
-        let tip = Tip {
-            height: header.height,
-            time: header.time,
-            block: id.0,
-            state: header.state,
-        };
+        let tip =
+            Tip { height: header.height, time: header.time, block: id.0, state: header.state };
         let put = |table, key: &[u8], value: &[u8]| -> Result<(), StoreError> {
             txn.open_table(table)?.insert(key, value)?;
             Ok(())

@@ -22,3 +22,10 @@ pub use proofs::{Groth16Check, KeyMismatch, ProofCheck, Undecided};
 pub use query::{CurrentRoots, Status, View};
 pub use refusal::Refusal;
 pub use state::{AssetRecord, AttestorRecord, Location, Tip};
+
+// The test network of `tests/` serves the unit tests too, under the crate's public name.
+#[cfg(test)]
+extern crate self as placet_ledger;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;

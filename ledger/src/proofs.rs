@@ -27,7 +27,9 @@ pub enum KeyMismatch {
     #[error("the genesis pins no verifying key for `transfer`; use a complete genesis")]
     NotPinned,
     /// Another circuit.
-    #[error("the verifying key is for another circuit than the genesis pins; use the network's key file")]
+    #[error(
+        "the verifying key is for another circuit than the genesis pins; use the network's key file"
+    )]
     Circuit,
     /// Another key.
     #[error("the verifying key is not the one that the genesis pins; use the network's key file")]

@@ -51,12 +51,8 @@ const ALL: &[Checkpoint] = &Checkpoint::ALL;
 const NONE: &[Checkpoint] = &[];
 const IDENTITY: &[Checkpoint] = &[Checkpoint::Identity];
 const SANCTIONS: &[Checkpoint] = &[Checkpoint::Sanctions];
-const POLICY: &[Checkpoint] = &[
-    Checkpoint::Jurisdiction,
-    Checkpoint::Accreditation,
-    Checkpoint::Capital,
-    Checkpoint::Risk,
-];
+const POLICY: &[Checkpoint] =
+    &[Checkpoint::Jurisdiction, Checkpoint::Accreditation, Checkpoint::Capital, Checkpoint::Risk];
 const OWNERSHIP: &[Checkpoint] = &[Checkpoint::Ownership];
 
 refusals! {

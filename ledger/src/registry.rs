@@ -6,9 +6,7 @@ use placet_protocol::transaction::registry::{
     AdmitAttestor, IssueCredential, PublishSanctions, RevokeCredential,
 };
 use placet_protocol::wire::Wire;
-use placet_registry::credentials::{
-    self, CredentialError, Issuance, Quota, Revocation, Urgency,
-};
+use placet_registry::credentials::{self, CredentialError, Issuance, Quota, Revocation, Urgency};
 use placet_registry::persons::PersonError;
 use placet_registry::roots::NETWORK;
 use placet_registry::store::StoreError;
@@ -136,8 +134,8 @@ pub(crate) fn publish_sanctions(
     tx.verify(&context.chain, &context.genesis.sanctions_publisher)
         .map_err(|_| Refusal::SignatureInvalid)?;
     // The decoder bounds the list; one built by hand may still be too long.
-    let list = SanctionsList::new(message.subjects.iter().copied())
-        .map_err(|_| Refusal::Malformed)?;
+    let list =
+        SanctionsList::new(message.subjects.iter().copied()).map_err(|_| Refusal::Malformed)?;
 
     journal.put(txn, SANCTIONS, b"current", &message.to_wire())?;
     let root = list.root().to_bytes();
@@ -177,5 +175,37 @@ pub(crate) fn dismiss_attestor(
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use placet_protocol::transaction::Transaction;
+
+    use crate::common::{World, attestor};
+    use crate::refusal::Refusal;
+
+    #[test]
+    fn a_dismissed_attestor_leaves_every_policy_and_issues_nothing() {
+        for urgent in [false, true] {
+            let mut world = World::memory();
+            let assets = [world.asset("A"), world.asset("B")];
+            let transfer = world.transfer(assets[0]);
+            let id = attestor().public().attestor_id();
+            world.ledger.dismiss_for_test(id, urgent).unwrap();
+            let view = world.ledger.view().unwrap();
+            for asset in assets {
+                let record = view.asset(asset).unwrap().unwrap();
+                assert!(record.registration.policy.identity_attestors.is_empty());
+                let proven = record.proven_policy();
+                assert_eq!(view.policy_hash(asset).unwrap(), Some(proven.hash()));
+                assert!(!proven.attestors.identity.contains(&id));
+            }
+            let issue = world.issue(1, None);
+            assert_eq!(world.refusal(issue), Some(Refusal::UnknownAttestor));
+            // Proofs in flight survive an ordinary dismissal, not an urgent one.
+            let expected = urgent.then_some(Refusal::PolicyNotInForce);
+            assert_eq!(world.refusal(Transaction::Transfer(transfer)), expected);
+        }
     }
 }

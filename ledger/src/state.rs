@@ -267,7 +267,10 @@ pub(crate) fn tip(txn: &impl Transaction) -> Result<Tip, StoreError> {
 }
 
 /// An asset.
-pub(crate) fn asset(txn: &impl Transaction, id: AssetId) -> Result<Option<AssetRecord>, StoreError> {
+pub(crate) fn asset(
+    txn: &impl Transaction,
+    id: AssetId,
+) -> Result<Option<AssetRecord>, StoreError> {
     read(txn, ASSETS, &id.to_bytes())
 }
 

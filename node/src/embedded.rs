@@ -178,7 +178,8 @@ impl Embedded {
             .iter()
             .map(|authority| authority.ledger().tip())
             .collect::<Result<Vec<_>, _>>()?;
-        let highest = (0..tips.len()).max_by_key(|i| tips[*i].height).expect("there are authorities");
+        let highest =
+            (0..tips.len()).max_by_key(|i| tips[*i].height).expect("there are authorities");
         let source = self.authorities[highest].ledger();
         for (authority, tip) in self.authorities.iter().zip(&tips) {
             for height in tip.height + 1..=tips[highest].height {
@@ -268,11 +269,12 @@ impl Embedded {
         } else {
             height = self.finish(executed, time, bound)?.block.header.height;
         }
-        let answer = |(index, id): (usize, TxId)| {
-            match refused.iter().find(|(refused, _)| *refused == index) {
-                Some((_, refusal)) => Err(*refusal),
-                None => Ok(Receipt { id, height, time }),
-            }
+        let answer = |(index, id): (usize, TxId)| match refused
+            .iter()
+            .find(|(refused, _)| *refused == index)
+        {
+            Some((_, refusal)) => Err(*refusal),
+            None => Ok(Receipt { id, height, time }),
         };
         Ok(ids.into_iter().enumerate().map(answer).collect())
     }
@@ -420,8 +422,8 @@ impl Embedded {
     ) -> Result<Receipt, SubmitError> {
         let key = files::read_publisher(&self.dir).map_err(NodeError::from)?;
         let current = self.view()?.sanctions().map_err(|error| NodeError::Ledger(error.into()))?;
-        let list = Sanctions::new(current.version + 1, urgent, subjects)
-            .ok_or(NodeError::ListTooLong)?;
+        let list =
+            Sanctions::new(current.version + 1, urgent, subjects).ok_or(NodeError::ListTooLong)?;
         self.submit(&Transaction::PublishSanctions(Signed::new(list, &self.chain, &key)))
     }
 }

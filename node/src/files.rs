@@ -170,7 +170,11 @@ fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError::Exists`] if a network is there already; [`FileError::PlainKeys`] if plain keys are
 /// given for a network that is not for development.
-pub fn write_network(dir: &Path, genesis: &Genesis, keys: Option<&DevKeys>) -> Result<(), FileError> {
+pub fn write_network(
+    dir: &Path,
+    genesis: &Genesis,
+    keys: Option<&DevKeys>,
+) -> Result<(), FileError> {
     genesis.validate()?;
     if genesis_path(dir).exists() {
         return Err(FileError::Exists(dir.to_owned()));
@@ -210,8 +214,8 @@ pub fn read_genesis(dir: &Path) -> Result<Genesis, FileError> {
         }
         Err(error) => return Err(io(&path)(error)),
     };
-    let genesis: Genesis = serde_json::from_slice(&text)
-        .map_err(|source| FileError::Genesis { path, source })?;
+    let genesis: Genesis =
+        serde_json::from_slice(&text).map_err(|source| FileError::Genesis { path, source })?;
     genesis.validate()?;
     Ok(genesis)
 }
