@@ -1,0 +1,124 @@
+//! The errors of the wallet library as failures of a command: which exit code and which stable code
+//! each has.
+
+use placet_protocol::transfer::Violation;
+use placet_prover::ProveError;
+use placet_registry::store::StoreError;
+use placet_wallet::agent::AgentError;
+use placet_wallet::attestor::AttestorError;
+use placet_wallet::client::{OpenError, RoleError, SyncError};
+use placet_wallet::explain::{clause, remedy};
+use placet_wallet::holder::{ImportError, PlanError, SendError};
+use placet_wallet::issuer::IssuerError;
+
+use crate::chain::{Chain, rejected};
+use crate::fail::{Exit, Failure};
+
+/// The clause that the native check names.
+pub fn violated(violation: Violation) -> Failure {
+    Failure::new(Exit::Clause, clause(violation), violation, remedy(violation))
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<RoleError> for Failure {
+    fn from(error: RoleError) -> Self {
+        match &error {
+            RoleError::Vault(_) => Self::from_error(Exit::Input, "vault", &error),
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::InUse => Self::from_error(Exit::Busy, "busy", &error),
+            OpenError::WrongNetwork => Self::from_error(Exit::Input, "wrong-network", &error),
+            OpenError::Role(error) => error.into(),
+            OpenError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Violated(violation) => violated(violation),
+            PlanError::Store(error) => error.into(),
+            // What the wallet refuses on behalf of a public rule is refused before proving, too.
+            PlanError::Paused | PlanError::Frozen | PlanError::TooManyHolders => {
+                Self::from_error(Exit::Clause, error.code(), &error)
+            }
+            other => Self::from_error(Exit::Input, other.code(), &other),
+        }
+    }
+}
+
+impl From<ProveError<Violation>> for Failure {
+    fn from(error: ProveError<Violation>) -> Self {
+        match error {
+            ProveError::Violated(violation) => violated(violation),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Role(error) => error.into(),
+            other => Self::from_error(Exit::Input, "credential", &other),
+        }
+    }
+}
+
+impl From<AttestorError> for Failure {
+    fn from(error: AttestorError) -> Self {
+        match error {
+            AttestorError::Role(error) => error.into(),
+            other => Self::from_error(Exit::Input, "attestor", &other),
+        }
+    }
+}
+
+impl From<IssuerError> for Failure {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::Store(error) => error.into(),
+            other => Self::from_error(Exit::Input, "issuer", &other),
+        }
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Store(error) => error.into(),
+            other => Self::from_error(Exit::Input, "agent", &other),
+        }
+    }
+}
+
+/// Following the network stopped.
+pub fn sync_failure(chain: &Chain, error: SyncError) -> Failure {
+    match error {
+        SyncError::Network(error) => chain.network_failure(&error),
+        SyncError::WrongNetwork => Failure::from_error(Exit::Input, "wrong-network", &error),
+        SyncError::Role(error) => error.into(),
+        SyncError::View(_) => Failure::internal(&error),
+    }
+}
+
+/// A transfer was not executed.
+pub fn send_failure(chain: &Chain, error: SendError) -> Failure {
+    match error {
+        SendError::Rejected(rejection) => rejected(&rejection),
+        SendError::Unknown(error) => chain.network_failure(&error),
+        SendError::Role(error) => error.into(),
+    }
+}

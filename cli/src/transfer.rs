@@ -1,0 +1,199 @@
+//! From a wish to a final transaction: plan, check, prove, send, follow. Used by every command that
+//! moves units.
+
+use std::num::NonZeroU64;
+
+use placet_protocol::address::Address;
+use placet_protocol::field::{AssetId, Commitment};
+use placet_protocol::transfer::Transfer;
+use placet_prover::{Phase, ProofSeed, Prover};
+use placet_wallet::agent::Agent;
+use placet_wallet::holder::{LockConsent, Payment, PlanError, Prepared, Received, Request};
+use placet_wallet::network::Submitted;
+use serde_json::json;
+
+use crate::agent;
+use crate::app::App;
+use crate::data::Name;
+use crate::fail::{Failure, Result};
+use crate::output::Report;
+use crate::refusals::{send_failure, sync_failure};
+use crate::time;
+use crate::wallet::{Wallet, genesis};
+
+/// What a holder wants.
+pub enum Wish {
+    /// Send units.
+    Send {
+        /// Of what.
+        asset: AssetId,
+        /// To whom.
+        to: Address,
+        /// How many smallest units.
+        units: NonZeroU64,
+        /// Seconds after which they can be taken back.
+        deadline: u64,
+    },
+    /// Accept a delivery.
+    Accept {
+        /// Which.
+        delivery: Received,
+        /// Whether a longer lock is fine.
+        consent: bool,
+    },
+    /// Take a delivery back.
+    Refund {
+        /// Of what.
+        asset: AssetId,
+        /// Which.
+        delivery: Commitment,
+    },
+    /// Redeem units.
+    Redeem {
+        /// Of what.
+        asset: AssetId,
+        /// How many smallest units.
+        units: NonZeroU64,
+        /// Who countersigns.
+        agent: Option<Name>,
+    },
+}
+
+impl Wish {
+    fn request(&self, now: u64) -> Request {
+        match self {
+            Self::Send { asset, to, units, deadline } => {
+                let deadline = now.saturating_add(*deadline);
+                Request::send(*asset, Payment { to: *to, amount: *units, deadline })
+            }
+            Self::Accept { delivery, consent } => {
+                let lock = if *consent { LockConsent::Given } else { LockConsent::Ask };
+                Request::accept(delivery.asset, delivery.cm, lock)
+            }
+            Self::Refund { asset, delivery } => Request::refund(*asset, *delivery),
+            Self::Redeem { asset, units, .. } => Request::redeem(*asset, *units),
+        }
+    }
+}
+
+/// Fulfils wishes one after the other and reports each.
+pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> Result<Report> {
+    let mut prover = None;
+    let (mut lines, mut done) = (Vec::new(), Vec::new());
+    for (title, wish) in wishes {
+        // The native check comes before the key is loaded: a refusal should not take seconds.
+        let request = wish.request(wallet.holder.anchor()?.time);
+        let mut prepared = plan(wallet, &request)?;
+        if let Wish::Redeem { asset, agent, .. } = &wish {
+            prepared = countersigned(app, wallet, prepared, *asset, agent.as_ref())?;
+        }
+        let delivery = prepared.body.cm_delivery;
+        let submitted = prove_and_send(app, wallet, &mut prover, &prepared)?;
+        lines
+            .push(format!("{title}\n  transaction {} in block {}", submitted.id, submitted.height));
+        let mut entry = json!({
+            "did": title, "transaction": submitted.id.to_string(), "height": submitted.height,
+        });
+        if matches!(wish, Wish::Send { .. }) {
+            entry["delivery"] = json!(delivery.to_string());
+        }
+        done.push(entry);
+    }
+    let json = match done.as_slice() {
+        [one] => one.clone(),
+        _ => done.clone().into(),
+    };
+    Ok(Report::new(lines.join("\n"), json))
+}
+
+/// Settles everything that receivers have accepted. What cannot be settled now, as with an expired
+/// credential, waits.
+pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<usize> {
+    let mut prover = None;
+    let mut settled = 0;
+    let waiting = |wallet: &Wallet| {
+        let mut accounts = wallet.holder.accounts().iter();
+        accounts.find(|account| account.settleable().is_some()).map(|account| account.asset)
+    };
+    while let Some(asset) = waiting(wallet) {
+        let draft = match wallet.holder.plan(&Request::settle(asset)) {
+            Ok(draft) => draft,
+            Err(PlanError::Store(error)) => return Err(error.into()),
+            Err(_) => break,
+        };
+        let prepared = prepare(wallet, draft)?;
+        prove_and_send(app, wallet, &mut prover, &prepared)?;
+        settled += 1;
+    }
+    Ok(settled)
+}
+
+fn plan(wallet: &Wallet, request: &Request) -> Result<Prepared> {
+    let draft = match wallet.holder.plan(request) {
+        Err(PlanError::NeedsConfirmation(lock)) => {
+            return Err(Failure::input(
+                "needs-confirmation",
+                format!(
+                    "accepting would keep units that you hold locked until {} instead of {}",
+                    time::format(lock.to),
+                    time::format(lock.from),
+                ),
+                "repeat with --longer-lock if you agree",
+            ));
+        }
+        other => other?,
+    };
+    prepare(wallet, draft)
+}
+
+fn prepare(wallet: &Wallet, draft: placet_wallet::holder::Draft) -> Result<Prepared> {
+    let mut random = zeroize::Zeroizing::new([0u8; 64]);
+    getrandom::fill(random.as_mut_slice())?;
+    draft.prepare(wallet.holder.chain(), &random).map_err(|error| Failure::internal(&error))
+}
+
+fn countersigned(
+    app: &mut App,
+    wallet: &Wallet,
+    prepared: Prepared,
+    asset: AssetId,
+    named: Option<&Name>,
+) -> Result<Prepared> {
+    let asset = crate::lookup::asset(&wallet.holder.read()?, &asset.to_string())?;
+    let home = agent::home_of(app, &asset, named)?;
+    let seed = app.unlock(&home)?.phrase.seed();
+    let mut agent = Agent::open(&home.store(), &genesis(&wallet.chain)?, &seed)?;
+    agent.sync(&wallet.chain, &mut |_| {}).map_err(|error| sync_failure(&wallet.chain, error))?;
+    let (_, signature) = agent.countersign_redemption(&prepared.body)?;
+    Ok(prepared.countersigned(signature))
+}
+
+fn prove_and_send(
+    app: &App,
+    wallet: &mut Wallet,
+    prover: &mut Option<Prover<Transfer>>,
+    prepared: &Prepared,
+) -> Result<Submitted> {
+    let prover = match prover {
+        Some(prover) => prover,
+        None => prover.insert(wallet.chain.prover()?),
+    };
+    let working = app.progress.spinner("proving");
+    let mut observe = |phase| {
+        working.says(match phase {
+            Phase::Check => "checking every clause",
+            Phase::Synthesize => "computing the witness",
+            Phase::Prove => "proving",
+            Phase::SelfVerify => "verifying the own proof",
+        });
+    };
+    let transaction = prepared.prove(prover, ProofSeed::from_os()?, &mut observe)?;
+    working.says("waiting for the authorities");
+    let submitted = wallet
+        .holder
+        .submit(&wallet.chain, transaction)
+        .map_err(|error| send_failure(&wallet.chain, error))?;
+    drop(working);
+    wallet.sync(app)?;
+    Ok(submitted)
+}
