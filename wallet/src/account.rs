@@ -136,7 +136,7 @@ pub enum SentState {
 }
 
 /// A delivery that this holder made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sent {
     /// Its opening.
     pub note: DeliveryNote,
@@ -150,6 +150,12 @@ pub struct Sent {
     pub height: u64,
     /// What became of it.
     pub state: SentState,
+}
+
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sent({}, {:?})", self.cm, self.state)
+    }
 }
 
 impl Sent {

@@ -234,9 +234,12 @@ impl Role for AttestorState {
     fn event(&mut self, event: &Event<'_>, _: &WriteTransaction) -> Result<(), RoleError> {
         let (place, index, revoked) = match event {
             Event::Issued { index, issue } if issue.attestor == self.id => {
-                let place = self.issued.iter().position(|issued| {
-                    issued.sequence == issue.sequence && issued.credential.leaf() == issue.leaf()
-                });
+                // Records are in order of their sequence numbers.
+                let place = self
+                    .issued
+                    .binary_search_by_key(&issue.sequence, |issued| issued.sequence)
+                    .ok()
+                    .filter(|place| self.issued[*place].credential.leaf() == issue.leaf());
                 (place, *index, false)
             }
             Event::Revoked { revoke } if revoke.attestor == self.id => {

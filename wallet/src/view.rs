@@ -33,7 +33,7 @@ use crate::account::TransferRecord;
 type Bytes = &'static [u8; 32];
 
 const NOTES: Tree<NOTE_DEPTH> = Tree::new("view.notes");
-/// One record each: `tip`, `chain`, `sanctions`.
+/// One record each: `tip`, `chain`, `sanctions`, `sanctions-root`.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("view.meta");
 /// Leaf of a credential to its index.
 const LEAVES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("view.leaves");
@@ -286,7 +286,7 @@ pub fn anchor(txn: &impl Store, network: &Network) -> Result<Anchor, StoreError>
         time: tip.time,
         notes: NoteRoot::new(NOTES.root(txn)?),
         registry: credentials::root(txn)?,
-        sanctions: sanctions(txn)?.1.root(),
+        sanctions: sanctions_root(txn)?,
     })
 }
 
@@ -296,6 +296,14 @@ pub fn sanctions(txn: &impl Store) -> Result<(u64, SanctionsList), StoreError> {
     let StoredSanctions { version, subjects } = stored.unwrap_or_default();
     let list = SanctionsList::new(subjects).map_err(|_| StoreError::Corrupt)?;
     Ok((version, list))
+}
+
+/// Root of the sanctions list in force, without building its tree.
+fn sanctions_root(txn: &impl Store) -> Result<SanctionsRoot, StoreError> {
+    match meta(txn, "sanctions-root")? {
+        Some(root) => Ok(root),
+        None => Ok(sanctions(txn)?.1.root()),
+    }
 }
 
 /// Every asset in order of registration.
@@ -452,6 +460,8 @@ fn apply_entry<E: From<ViewError>>(
                 subjects: tx.message.subjects.clone(),
             };
             set_meta(txn, "sanctions", &stored).map_err(ViewError::from)?;
+            let root = sanctions(txn).map_err(ViewError::from)?.1.root();
+            set_meta(txn, "sanctions-root", &root).map_err(ViewError::from)?;
         }
         Transaction::RegisterAsset(tx) => {
             let asset = register(txn, network, &tx.registration)?;

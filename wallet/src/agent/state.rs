@@ -33,7 +33,7 @@ const MINTED: Records = TableDefinition::new("agent.minted");
 const UNEXPLAINED: Records = TableDefinition::new("agent.unexplained");
 
 /// An allotment that this agent countersigned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Minted {
     /// The asset.
     pub asset: AssetId,
@@ -47,6 +47,12 @@ pub struct Minted {
     pub height: u64,
     /// Whether the receiver took it in.
     pub accepted: bool,
+}
+
+impl std::fmt::Debug for Minted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Minted({})", self.cm)
+    }
 }
 
 impl Wire for Minted {

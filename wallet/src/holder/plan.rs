@@ -33,7 +33,7 @@ use crate::explain::{clause, explain};
 use crate::view::{self, Anchor, AssetState};
 
 /// A payment to somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Payment {
     /// The receiver.
     pub to: Address,
@@ -41,6 +41,12 @@ pub struct Payment {
     pub amount: NonZeroU64,
     /// From when on the sender may take it back; at most 2^22 seconds ahead.
     pub deadline: u64,
+}
+
+impl std::fmt::Debug for Payment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Payment(..)")
+    }
 }
 
 /// What to do with the one incoming slot.
@@ -111,7 +117,7 @@ impl Request {
 }
 
 /// Accepting would extend a lock on units that the holder already has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LockExtension {
     /// When the present lock ends, seconds since the Unix epoch.
     pub from: u64,
@@ -119,6 +125,12 @@ pub struct LockExtension {
     pub to: u64,
     /// Units that are locked now.
     pub locked: u64,
+}
+
+impl std::fmt::Debug for LockExtension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LockExtension(..)")
+    }
 }
 
 /// Why there is no statement to prove.

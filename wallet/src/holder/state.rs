@@ -83,7 +83,7 @@ pub enum ReceivedState {
 }
 
 /// A delivery to this holder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Received {
     /// The asset.
     pub asset: AssetId,
@@ -97,6 +97,12 @@ pub struct Received {
     pub height: u64,
     /// What became of it.
     pub state: ReceivedState,
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Received({}, {:?})", self.cm, self.state)
+    }
 }
 
 impl Wire for Received {
