@@ -23,6 +23,7 @@ use crate::key::{
 use crate::manifest::OriginRecord;
 use crate::point::{self, PointDefect};
 use crate::policy::{KeyPolicy, NetworkKind};
+use crate::subgroup;
 
 const MAGIC: &[u8; 8] = b"PLACETKY";
 /// The version this software writes and reads.
@@ -454,15 +455,18 @@ fn read_points<C: SWCurveConfig>(
 ) -> Result<Vec<Affine<C>>, LoadError> {
     let width = point::encoded_len::<C>(Compress::No);
     let bytes = payload.take(count.saturating_mul(width)).map_err(header)?;
-    bytes
+    let refuse = |index, defect| LoadError::Key(KeyDefect::Point { element, index, defect });
+    let points: Vec<Affine<C>> = bytes
         .par_chunks_exact(width)
         .enumerate()
         .map(|(index, chunk)| {
-            point::decode(chunk, Compress::No).map_err(|defect: PointDefect| {
-                LoadError::Key(KeyDefect::Point { element, index, defect })
-            })
+            point::decode_on_curve(chunk, Compress::No).map_err(|defect| refuse(index, defect))
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    match subgroup::first_outside(&points) {
+        None => Ok(points),
+        Some(index) => Err(refuse(index, PointDefect::OffSubgroup)),
+    }
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {

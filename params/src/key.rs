@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 use crate::point::{self, PointDefect};
+use crate::subgroup;
 
 /// The points of a verifying key, as the Groth16 library holds them.
 pub type VerifyingPoints = ark_groth16::VerifyingKey<Bn254>;
@@ -314,18 +315,14 @@ fn encode_verifying(key: &VerifyingPoints) -> Vec<u8> {
 
 /// Every point on its curve and in its subgroup; infinity is an honest value in a query.
 fn valid<C: SWCurveConfig>(points: &[Affine<C>], element: Element) -> Result<(), KeyDefect> {
-    points.par_iter().enumerate().try_for_each(|(index, point)| {
-        let defect = if point.is_zero() {
-            return Ok(());
-        } else if !point.is_on_curve() {
-            PointDefect::OffCurve
-        } else if !point.is_in_correct_subgroup_assuming_on_curve() {
-            PointDefect::OffSubgroup
-        } else {
-            return Ok(());
-        };
-        Err(KeyDefect::Point { element, index, defect })
-    })
+    let refuse = |index, defect| Err(KeyDefect::Point { element, index, defect });
+    if let Some(index) = points.par_iter().position_first(|point| !point.is_on_curve()) {
+        return refuse(index, PointDefect::OffCurve);
+    }
+    match subgroup::first_outside(points) {
+        None => Ok(()),
+        Some(index) => refuse(index, PointDefect::OffSubgroup),
+    }
 }
 
 /// As [`valid`], and none at infinity.

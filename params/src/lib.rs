@@ -14,6 +14,8 @@ pub mod manifest;
 pub mod point;
 pub mod policy;
 
+mod subgroup;
+
 pub use digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 pub use file::LoadError;
 pub use key::{KeyDefect, Origin, ProvingKey, VerifyingKey};

@@ -38,6 +38,19 @@ pub fn decode<C: SWCurveConfig>(
     bytes: &[u8],
     compress: Compress,
 ) -> Result<Affine<C>, PointDefect> {
+    let point = decode_on_curve(bytes, compress)?;
+    if !point.is_zero() && !point.is_in_correct_subgroup_assuming_on_curve() {
+        return Err(PointDefect::OffSubgroup);
+    }
+    Ok(point)
+}
+
+/// As [`decode`], with the question of the subgroup left to the caller, who asks it of many points
+/// at once.
+pub(crate) fn decode_on_curve<C: SWCurveConfig>(
+    bytes: &[u8],
+    compress: Compress,
+) -> Result<Affine<C>, PointDefect> {
     if bytes.len() != encoded_len::<C>(compress) {
         return Err(PointDefect::NotCanonical);
     }
@@ -51,9 +64,6 @@ pub fn decode<C: SWCurveConfig>(
     encode(&point, compress, &mut again);
     if again != bytes {
         return Err(PointDefect::NotCanonical);
-    }
-    if !point.is_zero() && !point.is_in_correct_subgroup_assuming_on_curve() {
-        return Err(PointDefect::OffSubgroup);
     }
     Ok(point)
 }
