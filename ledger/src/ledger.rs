@@ -127,6 +127,15 @@ pub enum TimeBound {
     Any,
 }
 
+/// What a replica finds about one transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Height of the block whose state was judged.
+    pub height: u64,
+    /// For each checkpoint the first reason to reject, or none.
+    pub verdicts: [(Checkpoint, Option<Refusal>); Checkpoint::ALL.len()],
+}
+
 /// A replica's state machine.
 pub struct Ledger {
     store: Database,
@@ -358,9 +367,8 @@ impl Ledger {
         Ok(tx)
     }
 
-    /// Judges a transfer for an authority: for each checkpoint the first reason to reject, if
-    /// there is one. Unlike execution it tries every rule, so that each mandate gets its own
-    /// answer. Also returns the height judged at.
+    /// Judges a transfer for an authority. Unlike execution it tries every rule, so that each
+    /// mandate gets its own answer.
     ///
     /// # Errors
     /// [`ExecuteError`] if nothing could be found out.
@@ -369,7 +377,7 @@ impl Ledger {
         tx: &TransferTransaction,
         time: u64,
         bound: TimeBound,
-    ) -> Result<(u64, Vec<(Checkpoint, Option<Refusal>)>), ExecuteError> {
+    ) -> Result<Judgement, ExecuteError> {
         let txn = self.read()?;
         let tip = state::tip(&txn).map_err(LedgerError::from)?;
         self.check_time(&tip, time, bound)?;
@@ -377,7 +385,8 @@ impl Ledger {
         let verdict = |checkpoint: Checkpoint| {
             findings.iter().copied().find(|refusal| refusal.checkpoints().contains(&checkpoint))
         };
-        Ok((tip.height, Checkpoint::ALL.map(|c| (c, verdict(c))).to_vec()))
+        let verdicts = Checkpoint::ALL.map(|checkpoint| (checkpoint, verdict(checkpoint)));
+        Ok(Judgement { height: tip.height, verdicts })
     }
 
     fn findings(

@@ -15,8 +15,8 @@ pub mod ledger;
 pub mod query;
 
 pub use ledger::{
-    ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Ledger,
-    LedgerError, TimeBound,
+    ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Judgement,
+    Ledger, LedgerError, TimeBound,
 };
 pub use proofs::{Groth16Check, KeyMismatch, ProofCheck, Undecided};
 pub use query::{CurrentRoots, Status, View};

@@ -244,6 +244,22 @@ fn freezing_is_per_asset_until_released() {
 }
 
 #[test]
+fn a_freeze_is_not_outrun_by_spending_the_first_of_its_list() {
+    let (mut world, asset) = world();
+    let (spent, next) = (world.transfer(asset), world.transfer(asset));
+    let list = vec![spent.body.nf_position, next.body.nf_position];
+    let freeze = |sequence, list| {
+        let message = Freeze::new(asset, sequence, list);
+        Transaction::FreezeNullifiers(Signed::new(message, &world.chain, &agent()))
+    };
+    let (first, second) = (freeze(1, list), freeze(2, vec![spent.body.nf_position]));
+    world.accept(vec![Transaction::Transfer(spent)]);
+    world.accept(vec![first]);
+    assert_eq!(world.refusal(Transaction::Transfer(next)), Some(Refusal::NullifierFrozen));
+    assert_eq!(world.refusal(second), Some(Refusal::AlreadyFrozen));
+}
+
+#[test]
 fn commitments_are_new_and_distinct() {
     assert_eq!(changed(|t| t.body.receipt = t.body.cm_delivery), Some(Refusal::CommitmentExists));
     let (mut world, asset) = world();
@@ -468,9 +484,9 @@ fn judging_answers_each_checkpoint_by_itself() {
     let mut transfer = world.transfer(asset);
     transfer.body.registry_root = RegistryRoot::new(Fr::from(1u8));
     transfer.body.position_root = NoteRoot::new(Fr::from(1u8));
-    let (height, verdicts) = world.ledger.judge(&transfer, world.time(), TimeBound::Any).unwrap();
-    assert_eq!(height, world.ledger.tip().unwrap().height);
-    for (checkpoint, verdict) in verdicts {
+    let judgement = world.ledger.judge(&transfer, world.time(), TimeBound::Any).unwrap();
+    assert_eq!(judgement.height, world.ledger.tip().unwrap().height);
+    for (checkpoint, verdict) in judgement.verdicts {
         let expected = match checkpoint {
             Checkpoint::Identity => Some(Refusal::RegistryRootUnknown),
             Checkpoint::Ownership => Some(Refusal::NoteRootUnknown),

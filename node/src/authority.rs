@@ -50,10 +50,12 @@ impl Authority {
         let Some(own) = self.ledger.genesis().authority(&self.public()) else {
             return Ok(Vec::new());
         };
-        let (judged_at, verdicts) = self.ledger.judge(transfer, time, bound)?;
+        let judgement = self.ledger.judge(transfer, time, bound)?;
+        let judged_at = judgement.height;
         let transaction = tx.id(&chain);
         let proof_hash = tx.proof_hash();
-        let assertions = verdicts
+        let assertions = judgement
+            .verdicts
             .into_iter()
             .filter(|(checkpoint, _)| own.mandates.contains(checkpoint))
             .map(|(checkpoint, refusal)| {
