@@ -75,24 +75,28 @@ pub fn permute<const T: usize>(state: &mut [Fr; T]) {
     }
 }
 
+/// The permutation of the width that the state has. Not generic, so that it is compiled once, with
+/// this crate's optimisation, whichever crate hashes.
+fn permute_slice(state: &mut [Fr]) {
+    macro_rules! by_width {
+        ($($t:literal)*) => { match state.len() {
+            $($t => permute::<$t>(state.try_into().expect("the length was matched")),)*
+            _ => unreachable!("H takes 1 to 16 inputs"),
+        }};
+    }
+    by_width!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
+}
+
 /// The whole output state of `H(tag; inputs)`; cell 0 is the hash, the others are its `H_i`.
 ///
 /// # Panics
 /// If `N` is not in 1..=16.
 pub fn cells<const N: usize>(tag: Fr, inputs: &[Fr; N]) -> Vec<Fr> {
-    macro_rules! by_width {
-        ($($n:literal => $t:literal),*) => { match N {
-            $($n => {
-                let mut state = [tag; $t];
-                state[1..].copy_from_slice(inputs);
-                permute::<$t>(&mut state);
-                state.to_vec()
-            })*
-            _ => unreachable!("H takes 1 to 16 inputs"),
-        }};
-    }
-    by_width!(1 => 2, 2 => 3, 3 => 4, 4 => 5, 5 => 6, 6 => 7, 7 => 8, 8 => 9, 9 => 10, 10 => 11,
-        11 => 12, 12 => 13, 13 => 14, 14 => 15, 15 => 16, 16 => 17)
+    let mut state = Vec::with_capacity(N + 1);
+    state.push(tag);
+    state.extend_from_slice(inputs);
+    permute_slice(&mut state);
+    state
 }
 
 /// `H(tag; inputs)`.
