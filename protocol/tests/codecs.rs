@@ -117,10 +117,7 @@ impl Grow {
         }
     }
     fn mint_note(&mut self) -> MintNote {
-        MintNote {
-            to: HolderId::new(self.field()),
-            key: DeliveryKey::from_parts(self.field()),
-        }
+        MintNote { to: HolderId::new(self.field()), key: DeliveryKey::from_parts(self.field()) }
     }
     fn credential(&mut self) -> Credential {
         let claims = if self.flag() {
@@ -195,9 +192,8 @@ impl Grow {
             lockup: g.u64() as u32,
             max_holding: g.u64(),
         };
-        let rules = self.list(0, 9, |g| {
-            (Jurisdiction::new(g.below(4096) as u16).unwrap(), rule(g))
-        });
+        let rules =
+            self.list(0, 9, |g| (Jurisdiction::new(g.below(4096) as u16).unwrap(), rule(g)));
         let endorsement: BTreeMap<_, _> =
             self.list(0, 9, |g| (g.checkpoint(), g.below(65) as u8)).into_iter().collect();
         PublishedPolicy {
@@ -275,10 +271,8 @@ impl Grow {
             1 => {
                 let tags = self.some(|g| {
                     let holder = g.bytes();
-                    let subjects = g.list(1, 4, |g| SubjectTag {
-                        tag: g.bytes(),
-                        valid_until: g.u64(),
-                    });
+                    let subjects =
+                        g.list(1, 4, |g| SubjectTag { tag: g.bytes(), valid_until: g.u64() });
                     UniquenessTags::new(holder, subjects)
                 });
                 let issue = Issue {
@@ -358,11 +352,8 @@ impl Grow {
             }
             _ => {
                 let (chain, issuer, key) = (self.chain(), self.signing(), self.signing());
-                let rotation = Rotation {
-                    asset: self.asset(),
-                    sequence: self.u64(),
-                    signing: key.public(),
-                };
+                let rotation =
+                    Rotation { asset: self.asset(), sequence: self.u64(), signing: key.public() };
                 Transaction::RotateAgentKey(RotateAgentKey::new(rotation, &chain, &issuer, &key))
             }
         }
@@ -384,10 +375,7 @@ impl Grow {
     fn block(&mut self) -> CertifiedBlock {
         let entries = self.list(0, 3, |g| {
             let kind = g.below(12);
-            Entry {
-                transaction: g.transaction(kind),
-                assertions: g.list(0, 3, Self::assertion),
-            }
+            Entry { transaction: g.transaction(kind), assertions: g.list(0, 3, Self::assertion) }
         });
         let chain = self.chain();
         let header = Header {
