@@ -1,0 +1,285 @@
+//! After the last act: all refusals side by side, the register beside the truth, what the
+//! authorities saw, and how long it took.
+
+use std::time::Duration;
+
+use ark_bn254::Fr;
+use placet_protocol::assertion::{SignedAssertion, Verdict};
+use placet_protocol::block::Entry;
+use placet_protocol::field::to_hex;
+use placet_protocol::genesis::Checkpoint;
+use placet_protocol::transaction::{Transaction, TransferBody, TxId};
+use placet_protocol::wire::Wire;
+use placet_wallet::agent::Register;
+
+use super::books::Books;
+use super::cast::{DECIMALS, Person};
+use super::refusals::{Case, Layer};
+use super::report::{Page, Report};
+use super::secrets::Secrets;
+use super::stage::{Stage, fault};
+use crate::amount;
+use crate::fail::Result;
+use crate::output::Table;
+
+/// Every refusal at both layers.
+pub fn table(report: &mut Report) {
+    let page = report.page();
+    page.section("Refused: at the wallet, and past it");
+    page.text(
+        "The wallet's own check names the clause before anything is proven. Past it the attacker \
+         goes straight to the authorities. A forged proof comes with valid public data, so the \
+         ledger can say no more than that it is invalid; a rule enforced in the open has its own \
+         code even for a proof that is true.",
+    );
+    page.line("");
+    let mut table = Table::new(&["case", "wallet", "ledger", "past the wallet"], &[]);
+    for case in Case::ALL {
+        let code = |layer| report.code(*case, layer).to_owned();
+        let cells =
+            [case.name().into(), code(Layer::Wallet), code(Layer::Ledger), case.attack().into()];
+        table.row(cells.to_vec());
+    }
+    lines(page, &table);
+    let tried = report.refused.len();
+    let wanted = Case::ALL.len() * 2;
+    report.expect(tried == wanted, || format!("{tried} refusals instead of {wanted}"));
+}
+
+/// A table with its first line as heading.
+fn lines(page: &Page, table: &Table) {
+    for (index, line) in table.to_string().lines().enumerate() {
+        page.line(&if index == 0 { page.dim(line) } else { line.to_owned() });
+    }
+}
+
+/// The transfer agent's register beside the truth, and the supply turnstile.
+pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result<()> {
+    let asset = stage.asset;
+    let register = stage.agent()?.register(asset).map_err(fault)?;
+    let differences = compare(stage, books, &register)?;
+    report.register_exact = differences.is_empty();
+    report.differences.extend(differences);
+
+    let page = report.page();
+    page.section("The transfer agent's register");
+    page.text(
+        "Rebuilt from the agent's seed and the blocks alone. Names are the agent's own files; the \
+         chain has neither them nor a balance.",
+    );
+    page.line("");
+    let mut table =
+        Table::new(&["holder", "balance", "in flight", "held", "document", ""], &[1, 2, 3]);
+    let units = |value| amount::format(value, DECIMALS);
+    for person in Person::ALL {
+        let holder = stage.address(person).holder();
+        let entry = register.entries.iter().find(|entry| entry.holder == holder);
+        let Some(entry) = entry else { continue };
+        let holding = entry.holding;
+        let known = if entry.subject.is_some() { "known" } else { "-" };
+        let exact = if holding == books.holding(person) { "as in truth" } else { "WRONG" };
+        table.row(vec![
+            person.profile().name.into(),
+            units(holding.balance),
+            units(holding.in_flight),
+            units(holding.held()),
+            known.into(),
+            exact.into(),
+        ]);
+    }
+    lines(page, &table);
+    page.line("");
+    let state = stage.public_state()?;
+    page.item(
+        "turnstile",
+        &format!(
+            "minted {}, redeemed {}: {} in circulation, of which {} in positions and {} on the way",
+            units(books.minted),
+            units(books.redeemed),
+            units(state.supply),
+            units(state.supply - books.on_the_way()),
+            units(books.on_the_way()),
+        ),
+    );
+    page.item(
+        "holders",
+        &format!(
+            "{} on the chain, {} in the register",
+            state.holders,
+            register.entries.iter().filter(|entry| entry.holding.held() > 0).count()
+        ),
+    );
+    Ok(())
+}
+
+/// Register, wallets, public counters and books must say the same.
+fn compare(stage: &mut Stage, books: &Books, register: &Register) -> Result<Vec<String>> {
+    let mut differences = Vec::new();
+    if !register.exact {
+        differences.push("the agent's register does not explain every transaction".to_owned());
+    }
+    if register.entries.len() != Person::ALL.len() {
+        differences.push(format!("the register has {} holders", register.entries.len()));
+    }
+    for person in Person::ALL {
+        let name = person.first();
+        let holder = stage.address(person).holder();
+        let Some(entry) = register.entries.iter().find(|entry| entry.holder == holder) else {
+            differences.push(format!("{name} is not in the register"));
+            continue;
+        };
+        let subject = person.profile().document().subject();
+        let subject = subject.filter(|_| books.has_moved(person));
+        let asset = stage.asset;
+        let own = stage.holder(person)?.account(asset).map(|account| account.holding);
+        if entry.holding != books.holding(person) {
+            differences.push(format!("the register is wrong about {name}"));
+        }
+        if entry.subject != subject {
+            differences.push(format!("the register has another document of {name}"));
+        }
+        if own != Some(books.holding(person)) {
+            differences.push(format!("{name}'s wallet is wrong"));
+        }
+    }
+    let state = stage.public_state()?;
+    if state.holders != books.holders() {
+        differences.push(format!("the chain counts {} holders", state.holders));
+    }
+    if state.supply != books.minted - books.redeemed {
+        differences.push("the supply is not what was minted less what was redeemed".to_owned());
+    }
+    Ok(differences)
+}
+
+/// A few transfers as the authorities saw them, and a search of every block for what nobody may
+/// learn.
+pub fn what_authorities_saw(
+    stage: &Stage,
+    shown: &[(&str, TxId)],
+    secrets: &Secrets,
+    report: &mut Report,
+) -> Result<()> {
+    let blocks = stage.chain.node().blocks(1).map_err(fault)?;
+    let entries = || blocks.iter().flat_map(|block| &block.block.entries);
+    let mut lengths: Vec<usize> = entries()
+        .filter(|entry| matches!(entry.transaction, Transaction::Transfer(_)))
+        .map(|entry| entry.transaction.to_wire().len())
+        .collect();
+    let (count, bytes) = (lengths.len(), lengths.first().copied().unwrap_or(0));
+    lengths.dedup();
+    report.expect(lengths.len() == 1, || "transfers differ in length".to_owned());
+
+    let page = report.page();
+    page.section("What the authorities saw");
+    page.text(&format!(
+        "{count} transfers of {bytes} bytes each: sending, accepting, settling, taking back and \
+         redeeming have one shape. Three of them, as the authorities keep them:",
+    ));
+    for (name, id) in shown {
+        let status = stage.executed(*id)?;
+        if let Transaction::Transfer(transfer) = &status.entry.transaction {
+            page.line("");
+            let height = status.location.height;
+            page.line(&format!("  {}", page.bold(&format!("block {height}: {name}"))));
+            public_fields(page, &transfer.body, *id);
+            page.item("asserted", &approvals(&status.entry));
+        }
+    }
+    page.line("");
+    let all: Vec<_> = blocks.iter().map(Wire::to_wire).collect();
+    let unlisted: Vec<_> = entries()
+        .filter(|entry| !matches!(entry.transaction, Transaction::PublishSanctions(_)))
+        .map(Wire::to_wire)
+        .collect();
+    let found = secrets.search(&all, &unlisted);
+    page.text(&format!(
+        "All {} blocks, {} kB, were searched for {} names, documents, keys, addresses and \
+         transferred amounts, as bytes, in hexadecimal and in decimal: {}. (One document stands on \
+         the published sanctions list, and nowhere else.)",
+        blocks.len(),
+        all.iter().map(Vec::len).sum::<usize>() / 1000,
+        secrets.len(),
+        if found.is_empty() { page.green("none occurs") } else { page.red("SOME OCCUR") }
+    ));
+    let occurs = found.into_iter().map(|name| format!("{name} occurs in a block"));
+    report.differences.extend(occurs);
+    Ok(())
+}
+
+/// Everything public about a transfer, long values cut after eight bytes.
+fn public_fields(page: &Page, body: &TransferBody, id: TxId) {
+    let short = |value: Fr| to_hex(&value).get(..16).unwrap_or_default().to_owned();
+    let id = id.to_string();
+    page.item("id", id.get(..16).unwrap_or_default());
+    page.item(
+        "public",
+        &format!(
+            "asset {}, time {}, holders {:+}, redeemed {}",
+            short(body.asset.get()),
+            body.now,
+            body.holders_delta.signed(),
+            amount::format(body.redeemed(), DECIMALS)
+        ),
+    );
+    let (position, delivery) = (body.nf_position.get(), body.nf_delivery.get());
+    page.item("spends", &[position, delivery].map(short).join("  "));
+    page.item("appends", &body.leaves().map(|leaf| short(leaf.get())).join("  "));
+    page.item(
+        "for agent",
+        &format!("{}  under one-time pads", body.disclosure.map(short).join("  ")),
+    );
+    page.item("for receiver", "a sealed box of constant length");
+}
+
+/// How many authorities approved at each checkpoint.
+fn approvals(entry: &Entry) -> String {
+    let count = |checkpoint: Checkpoint| {
+        let approves = |signed: &&SignedAssertion| {
+            signed.assertion.checkpoint == checkpoint
+                && signed.assertion.verdict == Verdict::Approve
+        };
+        entry.assertions.iter().filter(approves).count()
+    };
+    Checkpoint::ALL.map(|checkpoint| format!("{checkpoint} {}", count(checkpoint))).join(", ")
+}
+
+/// Medians and sizes.
+pub fn timings(stage: &Stage, report: &Report, took: Duration) {
+    let page = report.page();
+    page.section("Timings on this machine");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    page.item("prove", &format!(
+        "{:.0} ms, median of {}: native check, {} rows, proof, self-verification; {threads} threads",
+        report.prove_ms, stage.proving.len(), report.rows
+    ));
+    page.item(
+        "verify",
+        &format!("{:.1} ms, median of {}", report.verify_ms, stage.verifying.len()),
+    );
+    page.item(
+        "all",
+        &format!(
+            "{:.0} s for {} proofs, {} of them forged",
+            took.as_secs_f64(),
+            stage.proving.len() + stage.forged,
+            stage.forged
+        ),
+    );
+}
+
+/// The last lines.
+pub fn verdict(report: &Report) -> String {
+    let page = report.page();
+    if report.differences.is_empty() {
+        let text = format!(
+            "Everything came as expected: {} steps done, {} attempts refused twice each, register exact.",
+            report.accepted.len(),
+            Case::ALL.len()
+        );
+        format!("\n{}", page.green(&text))
+    } else {
+        let lines = report.differences.iter().map(|line| format!("  {line}\n"));
+        format!("\n{}\n{}", page.red("Not everything came as expected:"), lines.collect::<String>())
+    }
+}

@@ -1,0 +1,570 @@
+//! The network, the parties' clients, and what each scene of the demo does with them: issue, mint,
+//! plan, prove, submit. The honest path uses what every user has, the wallet's library.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use placet_ledger::Status;
+use placet_protocol::address::Address;
+use placet_protocol::credential::Categories;
+use placet_protocol::field::{AssetId, AttestorId, Commitment};
+use placet_protocol::genesis::ChainId;
+use placet_protocol::sealed::Claims;
+use placet_protocol::tags::{FederationKey, Identifier};
+use placet_protocol::transaction::asset::Registration;
+use placet_protocol::transaction::{PublishedPolicy, Transaction, TransferTransaction, TxId};
+use placet_protocol::transfer::Transfer;
+use placet_prover::{Phase, ProofSeed, Prover};
+use placet_registry::sanctions::{OFAC_SDN_CSV, list_from_csv};
+use placet_wallet::agent::Agent;
+use placet_wallet::attestor::{Attestor, IdentityFindings, InvestorFindings};
+use placet_wallet::holder::{
+    Draft, Holder, LockConsent, Payment, PlanError, Prepared, ReceivedState, Request, Slot,
+};
+use placet_wallet::issuer::Issuer;
+use placet_wallet::network::{Network, Rejection, SubmitError};
+use placet_wallet::seed::{Phrase, Seed};
+
+use super::cast::{self, ACCREDITOR, DECIMALS, IDENTITY_PROVIDER, Person, START, days};
+use crate::amount;
+use crate::chain::{self, Chain, node_failure};
+use crate::data::DataDir;
+use crate::fail::{Exit, Failure, Result};
+use crate::progress::Progress;
+
+/// A failure that is no refusal: the demo cannot go on.
+pub fn fault(error: impl std::error::Error + 'static) -> Failure {
+    Failure::internal(&error)
+}
+
+/// The demo's own expectation does not hold.
+pub fn surprise(what: impl Into<String>) -> Failure {
+    Failure::new(
+        Exit::Internal,
+        "demo-differs",
+        what.into(),
+        "something that the demo relies on did not happen: report it",
+    )
+}
+
+/// Bytes from the operating system.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn seed() -> Result<Seed> {
+    Ok(Phrase::from_entropy(random()?).seed())
+}
+
+/// What an executed transaction leaves behind.
+#[derive(Clone, Copy)]
+pub struct Done {
+    /// Its id.
+    pub id: TxId,
+    /// From the wish to the final block.
+    pub took: Duration,
+}
+
+/// The asset's public state after a step.
+#[derive(Clone, Copy)]
+pub struct PublicState {
+    /// Number of holders.
+    pub holders: u64,
+    /// Units in circulation.
+    pub supply: u64,
+    /// Height of the last block.
+    pub height: u64,
+    /// Its time.
+    pub time: u64,
+}
+
+/// Everything that takes part.
+pub struct Stage {
+    /// The four authorities.
+    pub chain: Chain,
+    /// Number of distinct sanctioned documents.
+    pub sanctions_entries: usize,
+    /// The asset.
+    pub asset: AssetId,
+    /// How long each proof took, native check and self-verification included.
+    pub proving: Vec<Duration>,
+    /// How long verifying each of them took.
+    pub verifying: Vec<Duration>,
+    /// How many proofs of false or refused statements were made.
+    pub forged: usize,
+    /// Constraints of the statement with its instance variables.
+    pub rows: usize,
+    prover: Prover<Transfer>,
+    progress: Progress,
+    seeds: Vec<Seed>,
+    holders: Vec<Holder>,
+    identity: Attestor,
+    accreditor: Attestor,
+    issuer: Issuer,
+    agent: Agent,
+}
+
+/// Where the demo's files are; a temporary directory disappears with this value.
+pub struct Place {
+    /// The directory.
+    pub path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    /// The directory that was named, or a temporary one.
+    pub fn new(named: Option<&Path>) -> Result<Self> {
+        match named {
+            Some(path) => Ok(Self { path: path.to_owned(), _temporary: None }),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("placet-demo-").tempdir()?;
+                Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) })
+            }
+        }
+    }
+}
+
+impl Stage {
+    /// Keys, four authorities, clients with fresh keys, the OFAC list, two attestors.
+    pub fn set_up(place: &Place, progress: Progress) -> Result<Self> {
+        let data = DataDir::new(Some(place.path.clone()))?;
+        let genesis = chain::init(&data, progress, "placet-demo", START)?;
+        let chain = Chain::open(&data, progress, Some(START))?;
+        let prover = chain.prover()?;
+        let shape = placet_circuits::circuit::blank_shape::<Transfer>().map_err(fault)?;
+        let file = |name: &str| place.path.join(format!("{name}.redb"));
+        let federation = FederationKey::from_bytes(random()?);
+        let attestor = |name: &str| {
+            Attestor::open(&file(name), &genesis, &seed()?, federation.clone()).map_err(fault)
+        };
+        let identity = attestor("identity-provider")?;
+        let accreditor = attestor("accreditor")?;
+        let issuer = Issuer::open(&file("issuer"), &genesis, &seed()?).map_err(fault)?;
+        let agent = Agent::open(&file("agent"), &genesis, &seed()?).map_err(fault)?;
+        let seeds = Person::ALL.iter().map(|_| seed()).collect::<Result<Vec<_>>>()?;
+        let holders = Person::ALL
+            .iter()
+            .zip(&seeds)
+            .map(|(person, seed)| {
+                let path = file(&format!("holder-{}", *person as usize));
+                Holder::open(&path, &genesis, seed).map_err(fault)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut stage = Self {
+            chain,
+            sanctions_entries: 0,
+            asset: placet_protocol::transaction::asset::asset_id(&genesis.chain_id(), 0),
+            proving: Vec::new(),
+            verifying: Vec::new(),
+            forged: 0,
+            rows: shape.rows,
+            prover,
+            progress,
+            seeds,
+            holders,
+            identity,
+            accreditor,
+            issuer,
+            agent,
+        };
+        stage.publish_sanctions()?;
+        stage.admit_attestors()?;
+        Ok(stage)
+    }
+
+    fn publish_sanctions(&mut self) -> Result<()> {
+        let _working = self.progress.spinner("publishing the OFAC list");
+        let list = list_from_csv(OFAC_SDN_CSV).map_err(fault)?;
+        self.sanctions_entries = list.len();
+        let published = self.chain.node().publish_sanctions(list.subjects().collect(), false);
+        published.map_err(fault)?;
+        Ok(())
+    }
+
+    fn admit_attestors(&self) -> Result<()> {
+        let named = [(&self.identity, IDENTITY_PROVIDER), (&self.accreditor, ACCREDITOR)];
+        for (attestor, name) in named {
+            let admission = attestor.admission(name);
+            let approvals = self.chain.node().approvals(&admission);
+            self.chain.execute(&attestor.admit(admission, approvals))?;
+        }
+        Ok(())
+    }
+
+    fn chain_id(&self) -> ChainId {
+        self.chain.node().chain()
+    }
+
+    /// Time of the last block.
+    pub fn now(&self) -> Result<u64> {
+        Ok(self.chain.node().tip().map_err(|error| node_failure(&error))?.time)
+    }
+
+    /// Moves the block time, which only a development network allows.
+    pub fn advance(&self, seconds: u64) -> Result<()> {
+        self.chain.node().advance_time(seconds).map_err(|error| node_failure(&error))
+    }
+
+    /// What anybody sees of the asset.
+    pub fn public_state(&self) -> Result<PublicState> {
+        let view = self.chain.node().view().map_err(|error| node_failure(&error))?;
+        let tip = view.tip().map_err(fault)?;
+        let asset = view.asset(self.asset).map_err(fault)?;
+        let asset = asset.ok_or_else(|| surprise("the asset is not registered"))?;
+        Ok(PublicState {
+            holders: asset.holders,
+            supply: asset.outstanding(),
+            height: tip.height,
+            time: tip.time,
+        })
+    }
+
+    /// An executed transaction, as the authorities keep it.
+    pub fn executed(&self, id: TxId) -> Result<Status> {
+        let view = self.chain.node().view().map_err(|error| node_failure(&error))?;
+        let status = view.status(id).map_err(fault)?;
+        status.ok_or_else(|| surprise("an executed transaction is not on the chain"))
+    }
+
+    /// What the chain shows of an executed transaction, in one line.
+    pub fn shows(&self, id: TxId) -> Result<String> {
+        let status = self.executed(id)?;
+        let state = self.public_state()?;
+        Ok(match &status.entry.transaction {
+            Transaction::Mint(mint) => format!(
+                "{} units for a hidden holder; {} in circulation",
+                amount::format(mint.allotment.amount, DECIMALS),
+                amount::format(state.supply, DECIMALS)
+            ),
+            Transaction::Transfer(tx) => {
+                let change = match tx.body.holders_delta.signed() {
+                    0 => format!("{} holders as before", state.holders),
+                    1 => format!("one holder more, {} now", state.holders),
+                    _ => format!("one holder less, {} now", state.holders),
+                };
+                let redeemed = match tx.body.redeemed() {
+                    0 => String::new(),
+                    units => format!("; {} units redeemed", amount::format(units, DECIMALS)),
+                };
+                format!("one position changed, one delivery, one receipt; {change}{redeemed}")
+            }
+            other => other.kind().to_owned(),
+        })
+    }
+
+    // --- attestors ---
+
+    /// The name of an attestor of the demo.
+    pub fn attestor_name(&self, id: AttestorId) -> Option<&'static str> {
+        let named = [(self.identity.id(), IDENTITY_PROVIDER), (self.accreditor.id(), ACCREDITOR)];
+        named.into_iter().find(|(known, _)| *known == id).map(|(_, name)| name)
+    }
+
+    /// The identity provider identifies a person, who shows control of the key, and issues.
+    pub fn identify(&mut self, person: Person) -> Result<()> {
+        let _working = self.progress.spinner("issuing an identity credential");
+        let profile = person.profile();
+        let (to, now) = (self.address(person), self.now()?);
+        let challenge = random()?;
+        let answer = self.seeds[person as usize].answer(&self.chain_id(), &challenge, &random()?);
+        self.identity.check_control(&to, &challenge, &answer).map_err(fault)?;
+        let document = profile.document();
+        let findings = IdentityFindings {
+            to,
+            screened: &document,
+            person: Identifier::Document(&document),
+            documents: &[],
+            bound_until: now + days(3 * 365),
+            jurisdiction: profile.jurisdiction(),
+            risk: 1,
+            expires_at: now + days(profile.identity_days),
+            reference: profile.name,
+        };
+        self.identity.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        let issue = self.identity.issue_identity(&findings, &random()?).map_err(fault)?;
+        self.chain.execute(&issue)?;
+        Ok(())
+    }
+
+    /// The accreditation verifier attests categories and capital.
+    pub fn accredit(&mut self, person: Person, categories: Categories, capital: u64) -> Result<()> {
+        let findings = InvestorFindings {
+            to: self.address(person),
+            categories,
+            capital,
+            expires_at: self.now()? + days(3 * 365),
+            reference: person.profile().name,
+        };
+        self.accreditor.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        let issue = self.accreditor.issue_investor(&findings, &random()?).map_err(fault)?;
+        self.chain.execute(&issue)?;
+        Ok(())
+    }
+
+    /// The identity provider takes a person's credential back, without urgency.
+    pub fn revoke(&mut self, person: Person) -> Result<()> {
+        self.identity.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        let to = self.address(person);
+        let issued = self.identity.issued().iter().rev().find(|issued| issued.to == to);
+        let index = issued.and_then(|issued| issued.index);
+        let index = index.ok_or_else(|| surprise("there is no credential to revoke"))?;
+        let revoke = self.identity.revoke(index, false).map_err(fault)?;
+        self.chain.execute(&revoke)?;
+        Ok(())
+    }
+
+    // --- issuer and transfer agent ---
+
+    /// Issuer and agent register the asset; returns the policy.
+    pub fn register(&mut self) -> Result<PublishedPolicy> {
+        let file = cast::policy(self.identity.id(), self.accreditor.id()).map_err(fault)?;
+        let asset = file.asset.ok_or_else(|| surprise("the policy file has no [asset]"))?;
+        let registration = Registration {
+            issuer: self.issuer.key(),
+            agent: self.agent.keys(),
+            metadata: placet_protocol::transaction::asset::Metadata {
+                name: asset.name,
+                isin: asset.isin,
+                legend: asset.legend,
+                document_hash: asset.document_hash.unwrap_or_default(),
+                decimals: asset.decimals,
+            },
+            authorised_supply: asset.authorised_supply,
+            count_holders: asset.count_holders,
+            policy: file.policy.clone(),
+        };
+        let consent = self.agent.consent(&registration, &random()?).map_err(fault)?;
+        let register = self.issuer.register(registration, consent).map_err(fault)?;
+        self.chain.execute(&register)?;
+        Ok(file.policy)
+    }
+
+    /// The issuer replaces the policy.
+    pub fn set_policy(&mut self, policy: PublishedPolicy) -> Result<()> {
+        self.sync_officers()?;
+        let change = self.issuer.set_policy(self.asset, policy, false).map_err(fault)?;
+        self.chain.execute(&change)?;
+        Ok(())
+    }
+
+    /// The issuer allots units and the agent countersigns after checking the opening.
+    pub fn mint(&mut self, to: Person, amount: u64) -> Result<Done> {
+        let begun = Instant::now();
+        self.sync_officers()?;
+        let address = self.address(to);
+        let allotment = self
+            .issuer
+            .allot(self.asset, &address, positive(amount)?, 0, &random()?)
+            .map_err(fault)?;
+        let (seen, signature) = self.agent.countersign_mint(&allotment).map_err(fault)?;
+        if seen != address.holder() {
+            return Err(surprise("the agent read another receiver in the allotment"));
+        }
+        let mint = self.issuer.mint(allotment, signature);
+        let id = self.chain.execute(&mint)?.id;
+        Ok(Done { id, took: begun.elapsed() })
+    }
+
+    /// The agent freezes a person's position, or releases it.
+    pub fn set_frozen(&mut self, person: Person, frozen: bool) -> Result<()> {
+        self.sync_officers()?;
+        let holder = self.address(person).holder();
+        let order = match frozen {
+            true => self.agent.freeze(self.asset, holder, 1),
+            false => self.agent.release(self.asset, holder),
+        };
+        self.chain.execute(&order.map_err(fault)?)?;
+        Ok(())
+    }
+
+    fn sync_officers(&mut self) -> Result<()> {
+        self.issuer.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        self.agent.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        Ok(())
+    }
+
+    /// The transfer agent, up to date.
+    pub fn agent(&mut self) -> Result<&Agent> {
+        self.sync_officers()?;
+        Ok(&self.agent)
+    }
+
+    // --- holders ---
+
+    /// Where a person receives.
+    pub fn address(&self, person: Person) -> Address {
+        self.holders[person as usize].address()
+    }
+
+    /// A person's wallet, up to date.
+    pub fn holder(&mut self, person: Person) -> Result<&mut Holder> {
+        let holder = &mut self.holders[person as usize];
+        holder.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        Ok(holder)
+    }
+
+    /// The newest open delivery to a person.
+    pub fn delivery_to(&mut self, person: Person) -> Result<Commitment> {
+        let received = self.holder(person)?.received();
+        let open = received.iter().rev().find(|one| one.state == ReceivedState::Open);
+        open.map(|one| one.cm).ok_or_else(|| surprise("no delivery arrived"))
+    }
+
+    /// To accept the newest delivery.
+    pub fn acceptance(&mut self, person: Person) -> Result<Request> {
+        Ok(Request::accept(self.asset, self.delivery_to(person)?, LockConsent::Ask))
+    }
+
+    /// To send units, which may be taken back after seven days.
+    pub fn payment(&self, to: Person, amount: u64) -> Result<Request> {
+        let payment = Payment {
+            to: self.address(to),
+            amount: positive(amount)?,
+            deadline: self.now()? + days(7),
+        };
+        Ok(Request::send(self.asset, payment))
+    }
+
+    /// To take a delivery back.
+    pub fn refund(&self, delivery: Commitment) -> Request {
+        Request::refund(self.asset, delivery)
+    }
+
+    /// To settle the oldest delivery that was accepted.
+    pub fn settlement(&self) -> Request {
+        Request::settle(self.asset)
+    }
+
+    /// To redeem units.
+    pub fn redemption(&self, amount: u64) -> Result<Request> {
+        Ok(Request::redeem(self.asset, positive(amount)?))
+    }
+
+    /// The newest delivery that a person made.
+    pub fn last_sent(&mut self, person: Person) -> Result<Commitment> {
+        let asset = self.asset;
+        let sent = self.holder(person)?.account(asset).and_then(|account| account.sent.last());
+        sent.map(|sent| sent.cm).ok_or_else(|| surprise("nothing was sent"))
+    }
+
+    /// To do nothing at all: the frame for an attacker's statement.
+    pub fn nothing(&self) -> Request {
+        let settle = Request::settle(self.asset);
+        Request { slot: Slot::Empty, ..settle }
+    }
+
+    /// What the wallet says to a request.
+    pub fn plan(
+        &mut self,
+        person: Person,
+        request: &Request,
+    ) -> Result<std::result::Result<Draft, PlanError>> {
+        let _working = self.progress.spinner("checking every clause");
+        Ok(self.holder(person)?.plan(request))
+    }
+
+    /// The statement of a request, judged by nobody: where an attacker begins.
+    pub fn draft(&mut self, person: Person, request: &Request) -> Result<Draft> {
+        self.holder(person)?.draft(request).map_err(fault)
+    }
+
+    /// A person's identity credential, as it lies in the wallet.
+    pub fn identity_of(&mut self, person: Person) -> Result<placet_protocol::sealed::Credential> {
+        let credentials = self.holder(person)?.credentials();
+        let identity = credentials
+            .iter()
+            .map(|held| &held.credential)
+            .find(|credential| matches!(credential.claims, Claims::Identity(_)));
+        identity.cloned().ok_or_else(|| surprise("the wallet has no identity credential"))
+    }
+
+    // --- proofs ---
+
+    /// Plans, has a redemption countersigned, proves; the proof is timed and verified once more.
+    pub fn prove(&mut self, person: Person, request: &Request) -> Result<TransferTransaction> {
+        let draft = self.plan(person, request)?.map_err(fault)?;
+        self.prove_draft(draft)
+    }
+
+    /// The same from a statement that holds.
+    pub fn prove_draft(&mut self, draft: Draft) -> Result<TransferTransaction> {
+        let mut prepared = self.prepare(draft)?;
+        if prepared.body.redemption.is_some() {
+            self.sync_officers()?;
+            let (_, signature) =
+                self.agent.countersign_redemption(&prepared.body).map_err(fault)?;
+            prepared = prepared.countersigned(signature);
+        }
+        let working = self.progress.spinner("proving");
+        let mut observer = |phase: Phase| {
+            working.says(match phase {
+                Phase::Check => "checking every clause",
+                Phase::Synthesize => "computing the circuit's wires",
+                Phase::Prove => "proving",
+                Phase::SelfVerify => "verifying the own proof",
+            });
+        };
+        let begun = Instant::now();
+        let transaction =
+            prepared.prove(&self.prover, ProofSeed::from_os()?, &mut observer).map_err(fault)?;
+        self.proving.push(begun.elapsed());
+        let begun = Instant::now();
+        self.prover.verifier().verify(&prepared.public, &transaction.proof).map_err(fault)?;
+        self.verifying.push(begun.elapsed());
+        Ok(transaction)
+    }
+
+    /// A proof of a statement that the attacker wrote, by a prover that checks nothing.
+    pub fn forge(&mut self, mut draft: Draft) -> Result<TransferTransaction> {
+        // Whatever the lie leads to is what is published: nothing but the witness is wrong.
+        draft.rederive();
+        if draft.check().is_ok() {
+            return Err(surprise("a statement meant to be false holds"));
+        }
+        let prepared = self.prepare(draft)?;
+        let _working = self.progress.spinner("forging a proof");
+        let proof = self
+            .prover
+            .forge(&prepared.public, &prepared.witness, ProofSeed::from_os()?)
+            .map_err(fault)?;
+        self.forged += 1;
+        Ok(prepared.with_proof(proof.to_bytes()))
+    }
+
+    fn prepare(&self, draft: Draft) -> Result<Prepared> {
+        draft.prepare(&self.chain_id(), &random()?).map_err(fault)
+    }
+
+    /// Journals and submits through the wallet, and waits until it is final.
+    pub fn submit(&mut self, person: Person, transaction: TransferTransaction) -> Result<TxId> {
+        let _working = self.progress.spinner("waiting for the authorities");
+        let holder = &mut self.holders[person as usize];
+        Ok(holder.submit(&self.chain, transaction).map_err(fault)?.id)
+    }
+
+    /// Past the wallet, straight at the ledger: the refusal, or `None` if it was executed.
+    pub fn attack(&self, transaction: &TransferTransaction) -> Result<Option<Rejection>> {
+        let _working = self.progress.spinner("straight at the ledger");
+        match self.chain.submit(&Transaction::Transfer(transaction.clone())) {
+            Ok(_) => Ok(None),
+            Err(SubmitError::Rejected(rejection)) => Ok(Some(rejection)),
+            Err(SubmitError::Network(error)) => Err(self.chain.network_failure(&error)),
+        }
+    }
+
+    /// Plans, proves and submits through the wallet.
+    pub fn transfer(&mut self, person: Person, request: &Request) -> Result<Done> {
+        let begun = Instant::now();
+        let transaction = self.prove(person, request)?;
+        let id = self.submit(person, transaction)?;
+        Ok(Done { id, took: begun.elapsed() })
+    }
+}
+
+/// Amounts in the demo are not zero.
+fn positive(amount: u64) -> Result<NonZeroU64> {
+    NonZeroU64::new(amount).ok_or_else(|| surprise("an amount is zero"))
+}
