@@ -340,7 +340,8 @@ impl Attestor {
         challenge: &[u8; 32],
         answer: &Possession,
     ) -> Result<(), AttestorError> {
-        Ok(answer.verify(&address.key(), self.chain(), challenge)?)
+        let message = crate::seed::identification(self.id(), challenge);
+        Ok(answer.verify(&address.key(), self.chain(), &message)?)
     }
 
     /// Records an identity credential and signs the message that puts it into the registry, with

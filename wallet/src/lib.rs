@@ -6,23 +6,25 @@
 //! never asks a node for a path, and its own records, sealed. Except for what came as files or
 //! was never on the chain, a role is rebuilt from its seed phrase by replaying.
 //!
-//! In reading order: [`seed`], [`keystore`], [`vault`], [`files`] keep secrets; [`network`] is
-//! the seam to a node; [`account`] follows one holder of one asset; [`view`] and [`client`]
-//! replay blocks; [`holder`], [`agent`], [`issuer`], [`attestor`] are the roles; [`explain`],
-//! [`policy_file`], [`countries`] speak to people.
+//! Modules in reading order: what keeps secrets; the seam to a node; following the chain; the
+//! roles; what speaks to people.
+
+pub mod seed;
+pub mod keystore;
+pub mod vault;
+pub mod files;
+
+pub mod network;
 
 pub mod account;
-pub mod agent;
-pub mod attestor;
-pub mod client;
-pub mod countries;
-pub mod explain;
-pub mod files;
-pub mod holder;
-pub mod issuer;
-pub mod keystore;
-pub mod network;
-pub mod policy_file;
-pub mod seed;
-pub mod vault;
 pub mod view;
+pub mod client;
+
+pub mod holder;
+pub mod agent;
+pub mod issuer;
+pub mod attestor;
+
+pub mod explain;
+pub mod policy_file;
+pub mod countries;

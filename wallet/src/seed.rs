@@ -6,12 +6,13 @@
 use bip39::{Language, Mnemonic};
 use hkdf::Hkdf;
 use placet_protocol::address::Address;
+use placet_protocol::field::AttestorId;
 use placet_protocol::genesis::ChainId;
 use placet_protocol::keys::SecretKey;
 use placet_protocol::possession::Possession;
 use placet_protocol::sealed::ViewingKey;
 use placet_protocol::signing::SigningKey;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of entropy behind a phrase of 24 words.
@@ -134,8 +135,15 @@ impl Seed {
 
     /// Shows an attestor, in an identification session, that this holder controls the key of its
     /// address: answers the attestor's fresh `challenge`. `random` must be 32 fresh bytes.
-    pub fn answer(&self, chain: &ChainId, challenge: &[u8; 32], random: &[u8; 32]) -> Possession {
-        Possession::prove(&self.spending_key(), chain, challenge, random)
+    pub fn answer(
+        &self,
+        chain: &ChainId,
+        attestor: AttestorId,
+        challenge: &[u8; 32],
+        random: &[u8; 32],
+    ) -> Possession {
+        let message = identification(attestor, challenge);
+        Possession::prove(&self.spending_key(), chain, &message, random)
     }
 
     /// A transfer agent's viewing key on Baby Jubjub.
@@ -161,6 +169,17 @@ impl Seed {
             })
             .expect("four scalars of 2^251 are refused")
     }
+}
+
+/// What a holder proves possession over in an identification session. The label keeps the answer
+/// from serving as an agent's consent to a registration; the attestor's id keeps one attestor from
+/// passing another's challenge on, to have the holder's key certified for somebody else.
+pub(crate) fn identification(attestor: AttestorId, challenge: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"placet.identification.v1");
+    hasher.update(attestor.to_bytes());
+    hasher.update(challenge);
+    hasher.finalize().into()
 }
 
 #[cfg(test)]

@@ -366,11 +366,16 @@ fn an_attestor_hears_the_holder_of_a_key() {
     let world = World::new(1);
     let challenge = [42; 32];
     let chain = world.network.genesis.chain_id();
-    let answer: Possession = seed(1).answer(&chain, &challenge, &random());
+    let id = world.attestor.id();
+    let answer: Possession = seed(1).answer(&chain, id, &challenge, &random());
     world.attestor.check_control(&world.address(0), &challenge, &answer).unwrap();
     assert!(world.attestor.check_control(&world.address(0), &[43; 32], &answer).is_err());
-    let other = seed(2).answer(&chain, &challenge, &random());
+    let other = seed(2).answer(&chain, id, &challenge, &random());
     assert!(world.attestor.check_control(&world.address(0), &challenge, &other).is_err());
+    // An answer to another attestor cannot be passed on.
+    let stranger = SigningKey::from_seed(&[9; 32]).public().attestor_id();
+    let passed_on = seed(1).answer(&chain, stranger, &challenge, &random());
+    assert!(world.attestor.check_control(&world.address(0), &challenge, &passed_on).is_err());
 }
 
 #[test]
