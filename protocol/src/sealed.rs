@@ -281,7 +281,7 @@ impl SealedDelivery {
 }
 
 /// What the receiver needs to rebuild a [`Delivery`]; the asset stands in the transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DeliveryNote {
     /// Units.
     pub amount: u64,
@@ -329,7 +329,7 @@ impl Wire for DeliveryNote {
 }
 
 /// What the transfer agent checks before it countersigns a mint, and learns the holder from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MintNote {
     /// The receiver; must lift to a point of the subgroup.
     pub to: HolderId,
@@ -348,7 +348,7 @@ impl Wire for MintNote {
 }
 
 /// A credential of either schema with the attestor that vouches for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     /// Who vouches.
     pub attestor: AttestorId,
@@ -356,8 +356,20 @@ pub struct Credential {
     pub claims: Claims,
 }
 
+/// What is sealed is private: it prints nothing.
+macro_rules! print_nothing {
+    ($($name:ident)*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+print_nothing! { DeliveryNote MintNote Credential Claims }
+
 /// The two schemas.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Claims {
     /// Who the holder is.
     Identity(IdentityCredential),
@@ -486,6 +498,13 @@ mod tests {
         let key = ViewingKey::from_bytes([1; 32]);
         let forged = SealedDelivery([0; SealedDelivery::BYTES]);
         assert_eq!(forged.open(&key, &CHAIN), Err(SealError::WeakKey));
+    }
+
+    #[test]
+    fn sealed_content_prints_nothing() {
+        assert_eq!(format!("{:?}", note()), "DeliveryNote(..)");
+        let mint = MintNote { to: HolderId::new(Fr::from(5u8)), key: note().key };
+        assert_eq!(format!("{mint:?}"), "MintNote(..)");
     }
 
     #[test]
