@@ -161,14 +161,18 @@ pub fn policy(identity: AttestorId, accreditor: AttestorId) -> Result<PolicyFile
 
 /// Japan with the rule that version 2 of the policy adds.
 pub fn japan() -> (Jurisdiction, Rule) {
-    let rule =
-        Rule { allowed: true, any_of: Categories::default(), lockup: 0, max_holding: units(1_000) };
+    let rule = Rule {
+        allowed: true,
+        any_of: Categories::default(),
+        lockup: 0,
+        max_holding: cents(1_000, 0),
+    };
     (jurisdiction(392), rule)
 }
 
-/// Smallest units of whole units.
-pub const fn units(whole: u64) -> u64 {
-    whole * 10u64.pow(DECIMALS as u32)
+/// Smallest units of `whole` units and `hundredths`.
+pub const fn cents(whole: u64, hundredths: u64) -> u64 {
+    whole * 10u64.pow(DECIMALS as u32) + hundredths
 }
 
 /// Seconds of days.

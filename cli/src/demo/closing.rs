@@ -13,12 +13,11 @@ use placet_protocol::wire::Wire;
 use placet_wallet::agent::Register;
 
 use super::books::Books;
-use super::cast::{DECIMALS, Person};
+use super::cast::Person;
 use super::refusals::{Case, Layer};
-use super::report::{Page, Report};
+use super::report::{Page, Report, money};
 use super::secrets::Secrets;
 use super::stage::{Stage, fault};
-use crate::amount;
 use crate::fail::Result;
 use crate::output::Table;
 
@@ -33,7 +32,7 @@ pub fn table(report: &mut Report) {
          code even for a proof that is true.",
     );
     page.line("");
-    let mut table = Table::new(&["case", "wallet", "ledger", "past the wallet"], &[]);
+    let mut table = Table::new(&["case", "wallet", "ledger", "tried past the wallet"], &[]);
     for case in Case::ALL {
         let code = |layer| report.code(*case, layer).to_owned();
         let cells =
@@ -70,7 +69,6 @@ pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result
     page.line("");
     let mut table =
         Table::new(&["holder", "balance", "in flight", "held", "document", ""], &[1, 2, 3]);
-    let units = |value| amount::format(value, DECIMALS);
     for person in Person::ALL {
         let holder = stage.address(person).holder();
         let entry = register.entries.iter().find(|entry| entry.holder == holder);
@@ -80,9 +78,9 @@ pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result
         let exact = if holding == books.holding(person) { "as in truth" } else { "WRONG" };
         table.row(vec![
             person.profile().name.into(),
-            units(holding.balance),
-            units(holding.in_flight),
-            units(holding.held()),
+            money(holding.balance),
+            money(holding.in_flight),
+            money(holding.held()),
             known.into(),
             exact.into(),
         ]);
@@ -94,11 +92,11 @@ pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result
         "turnstile",
         &format!(
             "minted {}, redeemed {}: {} in circulation, of which {} in positions and {} on the way",
-            units(books.minted),
-            units(books.redeemed),
-            units(state.supply),
-            units(state.supply - books.on_the_way()),
-            units(books.on_the_way()),
+            money(books.minted),
+            money(books.redeemed),
+            money(state.supply),
+            money(state.supply - books.on_the_way()),
+            money(books.on_the_way()),
         ),
     );
     page.item(
@@ -219,7 +217,7 @@ fn public_fields(page: &Page, body: &TransferBody, id: TxId) {
             short(body.asset.get()),
             body.now,
             body.holders_delta.signed(),
-            amount::format(body.redeemed(), DECIMALS)
+            money(body.redeemed())
         ),
     );
     let (position, delivery) = (body.nf_position.get(), body.nf_delivery.get());
@@ -250,7 +248,7 @@ pub fn timings(stage: &Stage, report: &Report, took: Duration) {
     page.section("Timings on this machine");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     page.item("prove", &format!(
-        "{:.0} ms, median of {}: native check, {} rows, proof, self-verification; {threads} threads",
+        "{:.0} ms, median of {}: native check, {} rows, proof, self-verification; {threads} cores",
         report.prove_ms, stage.proving.len(), report.rows
     ));
     page.item(

@@ -17,33 +17,35 @@ use placet_protocol::policy::Rule;
 use placet_protocol::transaction::{PublishedPolicy, TxId};
 use placet_wallet::policy_file::{AssetTerms, describe};
 
-use crate::amount;
 use crate::fail::Result;
 use crate::output;
 use crate::progress::Progress;
 use crate::time;
 use books::Books;
-use cast::{DECIMALS, Person, categories, days};
+use cast::{DECIMALS, Person, categories, cents, days};
 use refusals::{Case, at_ledger, at_wallet, forged, tell};
-use report::{Report, median_ms};
+use report::{Report, median_ms, money};
 use secrets::Secrets;
 use stage::{Done, Place, Stage, surprise};
 
 use Person::{Amelie, Bruno, Carol, Daichi, Evelyn};
 
-/// Smallest units that are sent; none of them is public.
-const BLOCK_TRADE: u64 = 610_40;
-const TRANSFER: u64 = 410_25;
-const ONWARD: u64 = 160_10;
-const AFTER_LOCK: u64 = 50_05;
+/// Amounts that are sent; none of them is public.
+const BLOCK_TRADE: u64 = cents(610, 40);
+const TRANSFER: u64 = cents(410, 25);
+const ONWARD: u64 = cents(160, 10);
+const AFTER_LOCK: u64 = cents(50, 5);
+/// Amounts that are tried and refused.
+const WHILE_EXPIRED: u64 = cents(25, 70);
+const WHILE_REVOKED: u64 = cents(20, 35);
 /// Allotments and the redemption; their amounts are public.
-const ALLOTTED_TO_AMELIE: u64 = 900_00;
-const SECOND_TRANCHE: u64 = 150_00;
-const ALLOTTED_TO_CAROL: u64 = 250_00;
-const ALLOTTED_TO_DAICHI: u64 = 120_00;
-const ALLOTTED_TO_EVELYN: u64 = 80_00;
-const REDEEMED: u64 = 100_00;
-/// Seconds for which the policy locks what a resident of the United States acquires.
+const ALLOTTED_TO_AMELIE: u64 = cents(900, 0);
+const SECOND_TRANCHE: u64 = cents(150, 0);
+const ALLOTTED_TO_CAROL: u64 = cents(250, 0);
+const ALLOTTED_TO_DAICHI: u64 = cents(120, 0);
+const ALLOTTED_TO_EVELYN: u64 = cents(80, 0);
+const REDEEMED: u64 = cents(100, 0);
+/// Days for which the policy locks what a resident of the United States acquires.
 const LOCK_DAYS: u64 = 180;
 
 /// Runs the demo in a directory that was named, or in a temporary one.
@@ -71,11 +73,6 @@ struct Play {
     books: Books,
     executed: Vec<(&'static str, TxId)>,
     report: Report,
-}
-
-/// Units as people write them.
-fn units(amount: u64) -> String {
-    amount::format(amount, DECIMALS)
 }
 
 impl Play {
@@ -116,7 +113,7 @@ impl Play {
                 &format!(
                     "{}, {categories}, capital EUR {}{more}",
                     profile.country,
-                    amount::format(profile.capital, 2)
+                    money(profile.capital)
                 ),
             );
         }
@@ -138,7 +135,9 @@ impl Play {
 
     fn date(&self, text: &str) -> Result<()> {
         let now = time::format(self.stage.now()?);
-        self.report.page().date(&format!("{}  {text}", now.get(..10).unwrap_or(&now)));
+        self.report
+            .page()
+            .date(&format!("{}  {text}", now.get(..16).unwrap_or(&now).replace('T', " ")));
         Ok(())
     }
 
@@ -175,7 +174,7 @@ impl Play {
         let deed = format!(
             "The issuer allots {} {} units; the agent countersigns",
             to.first(),
-            units(amount)
+            money(amount)
         );
         self.done(step, done, &deed)
     }
@@ -197,7 +196,7 @@ impl Play {
         let request = self.stage.payment(to, amount)?;
         let done = self.stage.transfer(from, &request)?;
         self.books.send(from, amount);
-        let deed = format!("{} sends {} {}", from.first(), to.first(), units(amount));
+        let deed = format!("{} sends {} {}", from.first(), to.first(), money(amount));
         self.done(step, done, &deed)
     }
 
@@ -236,7 +235,7 @@ impl Play {
         tell(
             report,
             Case::Capital,
-            "Carol is accredited, with EUR 90000: a tenth does not cover 250 units",
+            "Carol is accredited, with EUR 90,000.00: a tenth does not cover 250.00 units",
         );
 
         let capital = Carol.profile().capital;
@@ -245,7 +244,7 @@ impl Play {
             "accept-when-eligible",
             Carol,
             ALLOTTED_TO_CAROL,
-            "EUR 400000 are attested: the very same acceptance goes through, locked for 180 days",
+            "EUR 400,000.00 attested: the same acceptance goes through, locked for 180 days",
         )
     }
 
@@ -263,7 +262,7 @@ impl Play {
         let Self { stage, report, .. } = self;
         let request = stage.acceptance(Bruno)?;
         forged(stage, report, Case::Limit, (Bruno, &request), refusals::raise_limit)?;
-        tell(report, Case::Limit, "Bruno may hold 500 at most and does not get 610.4 in");
+        tell(report, Case::Limit, "Bruno may hold 500.00 at most, so he cannot take 610.40 in");
 
         self.mint("mint-second-tranche", Amelie, SECOND_TRANCHE)?;
         let Self { stage, report, .. } = self;
@@ -272,7 +271,7 @@ impl Play {
         tell(
             report,
             Case::Parking,
-            "Amélie has 610.4 parked in flight: 900 and 150 exceed her 1000 all the same",
+            "Amélie has 610.40 parked in flight; 150.00 more would be 1,050.00 of 1,000.00",
         );
         Ok(())
     }
@@ -307,7 +306,7 @@ impl Play {
         let request = self.stage.refund(cm);
         let done = self.stage.transfer(Amelie, &request)?;
         self.books.refund(Amelie, BLOCK_TRADE);
-        self.done("refund", done, "Amélie takes her 610.4 back: Bruno could not accept them")?;
+        self.done("refund", done, "Amélie takes her 610.40 back: Bruno could not accept them")?;
 
         self.send("transfer", (Amelie, Bruno), TRANSFER)?;
         self.accept(
@@ -341,7 +340,7 @@ impl Play {
         )?;
         let Self { stage, report, .. } = self;
         refusals::double_spend(stage, report, Amelie, kept)?;
-        tell(report, Case::DoubleSpend, "Amélie takes the same 150 in once more");
+        tell(report, Case::DoubleSpend, "Amélie takes the same 150.00 in once more");
         Ok(())
     }
 
@@ -374,7 +373,7 @@ impl Play {
         self.done(
             "accept-under-raised-cap",
             done,
-            "The same bytes that were refused are executed now",
+            "Daichi accepts: the very bytes that were refused are executed now",
         )
     }
 
@@ -397,14 +396,14 @@ impl Play {
         let id = self.stage.submit(Bruno, transaction)?;
         self.books.send(Bruno, ONWARD);
         let done = Done { id, took: proving + begun.elapsed() };
-        let deed = format!("Bruno passes {} of his 410.25 on to Daichi", units(ONWARD));
+        let deed = format!("Bruno passes {} of his 410.25 units on to Daichi", money(ONWARD));
         self.done("partial-onward-transfer", done, &deed)?;
         self.accept("accept-onward-transfer", Daichi, ONWARD, "Daichi accepts")
     }
 
     fn months_later(&mut self) -> Result<()> {
         self.later(days(91), "Bruno's identity credential was good for 90 days")?;
-        let request = self.stage.payment(Daichi, 25_00)?;
+        let request = self.stage.payment(Daichi, WHILE_EXPIRED)?;
         let Self { stage, report, .. } = self;
         forged(stage, report, Case::Expired, (Bruno, &request), |_| {})?;
         tell(report, Case::Expired, "Bruno's credential has expired");
@@ -420,7 +419,7 @@ impl Play {
         self.done(
             "redemption",
             done,
-            "Bruno redeems 100, countersigned by the agent; his last transfer is settled on the way",
+            "Bruno redeems 100.00, countersigned by the agent, and settles on the way",
         )?;
 
         self.later(days(LOCK_DAYS - 99 + 1), "Carol's lock-up has ended")?;
@@ -430,17 +429,17 @@ impl Play {
     }
 
     fn revocation(&mut self) -> Result<()> {
-        let request = self.stage.payment(Carol, 20_00)?;
+        let request = self.stage.payment(Carol, WHILE_REVOKED)?;
         let before = self.stage.draft(Amelie, &request)?;
         self.decree("revoke", "Amélie reports her passport stolen: Lantern revokes", |stage| {
             stage.revoke(Amelie)
         })?;
         let window = self.stage.chain.node().genesis().params.root_window;
         self.later(window + 1, "the window of the old registry root has closed")?;
-        let request = self.stage.payment(Carol, 20_00)?;
+        let request = self.stage.payment(Carol, WHILE_REVOKED)?;
         let Self { stage, report, .. } = self;
         refusals::revoked(stage, report, (Amelie, &request), &before)?;
-        tell(report, Case::Revoked, "Amélie's key would send 20 with the revoked credential");
+        tell(report, Case::Revoked, "Amélie's key would send 20.35 with the revoked credential");
         Ok(())
     }
 
@@ -451,7 +450,7 @@ impl Play {
         for person in Person::ALL {
             secrets.add_person(person, self.stage.holder(person)?, person == Evelyn);
         }
-        for amount in [BLOCK_TRADE, TRANSFER, ONWARD, AFTER_LOCK] {
+        for amount in [BLOCK_TRADE, TRANSFER, ONWARD, AFTER_LOCK, WHILE_EXPIRED, WHILE_REVOKED] {
             secrets.add_amount(amount);
         }
         Ok(secrets)

@@ -13,7 +13,7 @@ use placet_protocol::transfer::{Incoming, Violation};
 use placet_wallet::explain::{clause, explain};
 use placet_wallet::holder::{Draft, Request};
 
-use super::cast::{Person, categories, units};
+use super::cast::{Person, categories, cents};
 use super::report::Report;
 use super::stage::{Stage, fault, surprise};
 use crate::fail::Result;
@@ -74,43 +74,43 @@ macro_rules! cases {
 cases! {
     /// The screened document is on the OFAC list.
     Sanctioned, "sanctioned-document", "not-sanctioned", "proof-invalid",
-        "forged: claims another gap of the list";
+        "forged: another gap";
     /// The identity credential ran out.
     Expired, "expired-credential", "identity-not-expired", "proof-invalid",
-        "forged: proves with it all the same";
+        "forged: uses it anyway";
     /// The identity credential was taken back, and the window of the old root is over.
     Revoked, "revoked-credential", "identity-member", "registry-root-unknown",
-        "true proof, but of the old registry";
+        "true, but an old root";
     /// No rule lets residents acquire.
     Barred, "barred-jurisdiction", "jurisdiction-allowed", "proof-invalid",
-        "forged: claims the rule for France";
+        "forged: rule of France";
     /// Another category than the rule asks for.
     Category, "wrong-category", "investor-eligible", "proof-invalid",
         "forged: adds the category";
     /// The holding would be too large a share of the capital.
     Capital, "too-little-capital", "capital-sufficient", "proof-invalid",
-        "forged: claims ten times as much";
+        "forged: ten times as much";
     /// More than a resident may hold.
     Limit, "holding-limit", "holding-within-limit", "proof-invalid",
-        "forged: claims a higher limit";
+        "forged: a higher limit";
     /// Parks units in flight to make room below the limit.
     Parking, "parking-in-flight", "holding-within-limit", "proof-invalid",
-        "forged: hides what is in flight";
+        "forged: none in flight";
     /// Units that are still locked.
     LockUp, "lock-up", "lock-respected", "proof-invalid",
-        "forged: claims that nothing is locked";
+        "forged: nothing locked";
     /// One holder more than the policy allows.
     Holders, "too-many-holders", "too-many-holders", "too-many-holders",
-        "true proof; a rule in the open";
+        "true, a public rule";
     /// Takes the same delivery in twice.
     DoubleSpend, "double-spend", "delivery-closed", "nullifier-spent",
-        "true proof; already spent";
+        "true, but spent before";
     /// The transfer agent froze the position.
     Frozen, "frozen-position", "frozen", "nullifier-frozen",
-        "true proof; a rule in the open";
+        "true, a public rule";
     /// Uses a credential that was issued to another key.
     Borrowed, "someone-elses-credential", "identity-member", "proof-invalid",
-        "forged: her key, Amélie's papers";
+        "forged: Amélie's papers";
 }
 
 /// The wallet must refuse a request by itself.
@@ -146,8 +146,12 @@ pub fn at_ledger(
 
 /// Tells one attempt after both layers have spoken.
 pub fn tell(report: &Report, case: Case, deed: &str) {
-    let (wallet, ledger) = (report.code(case, Layer::Wallet), report.code(case, Layer::Ledger));
-    report.page().refusal(deed, wallet, ledger);
+    let page = report.page();
+    page.refused(deed);
+    if let Some(wallet) = report.refusal(case, Layer::Wallet) {
+        page.remark(&format!("wallet: {} [{}]", wallet.reason(), wallet.code));
+    }
+    page.remark(&format!("ledger: {} ({})", report.code(case, Layer::Ledger), case.attack()));
 }
 
 /// One attempt whose rule is proven: the wallet names the clause, and `lie` makes the attacker's
@@ -179,7 +183,7 @@ pub fn inflate_capital(draft: &mut Draft) {
 
 /// Says that the rule has a higher limit.
 pub fn raise_limit(draft: &mut Draft) {
-    draft.witness.rule.max_holding = units(1_000_000);
+    draft.witness.rule.max_holding = cents(1_000_000, 0);
 }
 
 /// Says that nothing is in flight.

@@ -126,11 +126,35 @@ impl Report {
         }
     }
 
-    /// The code of a case at a layer, as it came.
-    pub fn code(&self, case: Case, layer: Layer) -> &str {
-        let found = self.refused.iter().find(|one| one.case == case && one.layer == layer);
-        found.map_or("not tried", |one| &one.code)
+    /// What came back from a case at a layer.
+    pub fn refusal(&self, case: Case, layer: Layer) -> Option<&Refused> {
+        self.refused.iter().find(|one| one.case == case && one.layer == layer)
     }
+
+    /// Its code.
+    pub fn code(&self, case: Case, layer: Layer) -> &str {
+        self.refusal(case, layer).map_or("not tried", |one| &one.code)
+    }
+}
+
+impl Refused {
+    /// What is wrong, without what to do about it.
+    pub fn reason(&self) -> &str {
+        self.message.split("; ").next().unwrap_or_default()
+    }
+}
+
+/// Hundredths as people write amounts, as in `1,050.00`.
+pub fn money(hundredths: u64) -> String {
+    let digits = (hundredths / 100).to_string();
+    let mut whole = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            whole.push(',');
+        }
+        whole.push(digit);
+    }
+    format!("{whole}.{:02}", hundredths % 100)
 }
 
 fn round(value: f64) -> f64 {
@@ -197,7 +221,7 @@ impl Page {
 
     /// A point of a list, wrapped.
     pub fn item(&self, name: &str, text: &str) {
-        const NAME: usize = 12;
+        const NAME: usize = 14;
         for (index, line) in wrap(text, WIDTH - NAME - 2).into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             self.line(&format!("  {}{line}", self.bold(&format!("{name:NAME$}"))));
@@ -217,10 +241,9 @@ impl Page {
         }
     }
 
-    /// Two refusals of one attempt.
-    pub fn refusal(&self, deed: &str, wallet: &str, ledger: &str) {
-        self.line(&format!("   {}  {deed}", self.red("no")));
-        self.remark(&format!("wallet: {wallet}; past the wallet: {ledger}"));
+    /// An attempt that failed.
+    pub fn refused(&self, deed: &str) {
+        self.line(&format!("  {}  {deed}", self.red("no")));
     }
 
     fn step(&self, number: usize, deed: &str, took: Duration, chain: &str) {
@@ -233,7 +256,7 @@ impl Page {
             self.line(&format!("{}  {line}{tail:>gap$}", self.green(&head)));
         }
         if !chain.is_empty() {
-            self.remark(&format!("the chain shows: {chain}"));
+            self.remark(&format!("chain: {chain}"));
         }
     }
 
@@ -292,6 +315,14 @@ mod tests {
         assert_eq!(ms(&[]), 0.0);
         assert_eq!(ms(&[9, 1, 5]), 5.0);
         assert_eq!(ms(&[4, 1, 9, 2]), 3.0);
+    }
+
+    #[test]
+    fn amounts_are_grouped() {
+        assert_eq!(
+            [0, 5, 105_000, 123_456_789].map(money),
+            ["0.00", "0.05", "1,050.00", "1,234,567.89"]
+        );
     }
 
     #[test]

@@ -26,8 +26,8 @@ use placet_wallet::issuer::Issuer;
 use placet_wallet::network::{Network, Rejection, SubmitError};
 use placet_wallet::seed::{Phrase, Seed};
 
-use super::cast::{self, ACCREDITOR, DECIMALS, IDENTITY_PROVIDER, Person, START, days};
-use crate::amount;
+use super::cast::{self, ACCREDITOR, IDENTITY_PROVIDER, Person, START, days};
+use super::report::money;
 use crate::chain::{self, Chain, node_failure};
 use crate::data::DataDir;
 use crate::fail::{Exit, Failure, Result};
@@ -75,10 +75,6 @@ pub struct PublicState {
     pub holders: u64,
     /// Units in circulation.
     pub supply: u64,
-    /// Height of the last block.
-    pub height: u64,
-    /// Its time.
-    pub time: u64,
 }
 
 /// Everything that takes part.
@@ -211,15 +207,9 @@ impl Stage {
     /// What anybody sees of the asset.
     pub fn public_state(&self) -> Result<PublicState> {
         let view = self.chain.node().view().map_err(|error| node_failure(&error))?;
-        let tip = view.tip().map_err(fault)?;
         let asset = view.asset(self.asset).map_err(fault)?;
         let asset = asset.ok_or_else(|| surprise("the asset is not registered"))?;
-        Ok(PublicState {
-            holders: asset.holders,
-            supply: asset.outstanding(),
-            height: tip.height,
-            time: tip.time,
-        })
+        Ok(PublicState { holders: asset.holders, supply: asset.outstanding() })
     }
 
     /// An executed transaction, as the authorities keep it.
@@ -236,20 +226,20 @@ impl Stage {
         Ok(match &status.entry.transaction {
             Transaction::Mint(mint) => format!(
                 "{} units for a hidden holder; {} in circulation",
-                amount::format(mint.allotment.amount, DECIMALS),
-                amount::format(state.supply, DECIMALS)
+                money(mint.allotment.amount),
+                money(state.supply)
             ),
             Transaction::Transfer(tx) => {
-                let change = match tx.body.holders_delta.signed() {
-                    0 => format!("{} holders as before", state.holders),
-                    1 => format!("one holder more, {} now", state.holders),
-                    _ => format!("one holder less, {} now", state.holders),
+                let before = state.holders.saturating_add_signed(-tx.body.holders_delta.signed());
+                let holders = match tx.body.holders_delta.signed() {
+                    0 => format!("still {before} holders"),
+                    _ => format!("{before} holders become {}", state.holders),
                 };
                 let redeemed = match tx.body.redeemed() {
                     0 => String::new(),
-                    units => format!("; {} units redeemed", amount::format(units, DECIMALS)),
+                    units => format!(", {} units redeemed", money(units)),
                 };
-                format!("one position changed, one delivery, one receipt; {change}{redeemed}")
+                format!("two nullifiers, three commitments, {holders}{redeemed}")
             }
             other => other.kind().to_owned(),
         })
@@ -269,7 +259,9 @@ impl Stage {
         let profile = person.profile();
         let (to, now) = (self.address(person), self.now()?);
         let challenge = random()?;
-        let answer = self.seeds[person as usize].answer(&self.chain_id(), &challenge, &random()?);
+        let (chain, attestor) = (self.chain_id(), self.identity.id());
+        let seed = &self.seeds[person as usize];
+        let answer = seed.answer(&chain, attestor, &challenge, &random()?);
         self.identity.check_control(&to, &challenge, &answer).map_err(fault)?;
         let document = profile.document();
         let findings = IdentityFindings {
@@ -485,7 +477,9 @@ impl Stage {
 
     /// Plans, has a redemption countersigned, proves; the proof is timed and verified once more.
     pub fn prove(&mut self, person: Person, request: &Request) -> Result<TransferTransaction> {
-        let draft = self.plan(person, request)?.map_err(fault)?;
+        let draft = self.plan(person, request)?.map_err(|error| {
+            surprise(format!("{}'s wallet refused an honest transfer: {error}", person.first()))
+        })?;
         self.prove_draft(draft)
     }
 
@@ -542,7 +536,10 @@ impl Stage {
     pub fn submit(&mut self, person: Person, transaction: TransferTransaction) -> Result<TxId> {
         let _working = self.progress.spinner("waiting for the authorities");
         let holder = &mut self.holders[person as usize];
-        Ok(holder.submit(&self.chain, transaction).map_err(fault)?.id)
+        let submitted = holder.submit(&self.chain, transaction).map_err(|error| {
+            surprise(format!("{}'s honest transfer was not executed: {error}", person.first()))
+        })?;
+        Ok(submitted.id)
     }
 
     /// Past the wallet, straight at the ledger: the refusal, or `None` if it was executed.
