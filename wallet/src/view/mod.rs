@@ -5,10 +5,12 @@
 //! Everything works inside a caller's redb transaction, so that public state and a role's own
 //! state advance together or not at all.
 
+mod apply;
+
 use std::collections::BTreeSet;
 
 use ark_bn254::Fr;
-use placet_protocol::block::{Block, BlockId, CertifiedBlock, body_hash};
+use placet_protocol::block::{BlockId, CertifiedBlock, body_hash};
 use placet_protocol::field::{
     AssetId, AttestorId, Commitment, NoteRoot, Nullifier, RegistryRoot, SanctionsRoot, Subject,
     to_bytes,
@@ -19,14 +21,15 @@ use placet_protocol::policy::Policy;
 use placet_protocol::sanctions::SanctionsList;
 use placet_protocol::sealed::SealedDelivery;
 use placet_protocol::signing::VerifyKey;
-use placet_protocol::transaction::Transaction;
-use placet_protocol::transaction::asset::{Mint, Registration, asset_id};
+use placet_protocol::transaction::asset::{Mint, Registration};
 use placet_protocol::transaction::registry::{Admission, Issue, MAX_SANCTIONS, Revoke};
 use placet_protocol::wire::{DecodeError, Reader, Wire, Writer};
-use placet_registry::credentials::{self, CredentialError, Issuance, Revocation, Urgency};
+use placet_registry::credentials::{self, CredentialError};
 use placet_registry::store::{StoreError, Transaction as Store};
 use placet_registry::tree::{Tree, TreeError};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+pub use apply::apply;
 
 use crate::account::TransferRecord;
 
@@ -399,210 +402,6 @@ pub fn credential_path(txn: &impl Store, index: u64) -> Result<Path<REGISTRY_DEP
     })
 }
 
-/// Checks one block, applies it, and tells `follower` what it did, in order.
-///
-/// # Errors
-/// [`ViewError`], or the follower's error; abort the transaction then.
-pub fn apply<E: From<ViewError>>(
-    txn: &WriteTransaction,
-    network: &Network,
-    certified: &CertifiedBlock,
-    follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    let tip = tip(txn, network).map_err(ViewError::from)?;
-    network.check(&tip, certified)?;
-    let block = &certified.block;
-    let mut leaves = Vec::new();
-    let first = NOTES.len(txn).map_err(ViewError::from)?;
-    for entry in &block.entries {
-        apply_entry(txn, network, block, &entry.transaction, first, &mut leaves, follower)?;
-    }
-    NOTES.append_batch(txn, &leaves).map_err(|error| match error {
-        TreeError::Full => ViewError::NotesFull,
-        TreeError::Store(error) => ViewError::Store(error),
-        TreeError::EmptyLeaf | TreeError::NoSuchLeaf => {
-            ViewError::Contradiction(block.header.height)
-        }
-    })?;
-    let header = &block.header;
-    let next = Tip { height: header.height, time: header.time, id: header.id(&network.chain) };
-    set_meta(txn, "tip", &next).map_err(ViewError::from)?;
-    Ok(())
-}
-
-/// Applies one transaction. Note leaves are collected and appended once a block.
-fn apply_entry<E: From<ViewError>>(
-    txn: &WriteTransaction,
-    network: &Network,
-    block: &Block,
-    transaction: &Transaction,
-    first: u64,
-    leaves: &mut Vec<Fr>,
-    follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    let height = block.header.height;
-    let leaf = first + leaves.len() as u64;
-    leaves.extend(transaction.note_leaves().iter().map(Commitment::get));
-    match transaction {
-        Transaction::AdmitAttestor(tx) => admit(txn, &tx.admission)?,
-        Transaction::IssueCredential(tx) => {
-            let issue = &tx.message;
-            let index = append_credential(txn, issue, block)?;
-            follower(&Event::Issued { index, issue })?;
-        }
-        Transaction::RevokeCredential(tx) => {
-            replace_credential(txn, &tx.message, block)?;
-            follower(&Event::Revoked { revoke: &tx.message })?;
-        }
-        Transaction::PublishSanctions(tx) => {
-            let stored = StoredSanctions {
-                version: tx.message.version,
-                subjects: tx.message.subjects.clone(),
-            };
-            set_meta(txn, "sanctions", &stored).map_err(ViewError::from)?;
-            let root = sanctions(txn).map_err(ViewError::from)?.1.root();
-            set_meta(txn, "sanctions-root", &root).map_err(ViewError::from)?;
-        }
-        Transaction::RegisterAsset(tx) => {
-            let asset = register(txn, network, &tx.registration)?;
-            follower(&Event::Registered { asset: &asset })?;
-        }
-        Transaction::SetPolicy(tx) => {
-            let change = &tx.message;
-            update(txn, change.asset, height, |state| {
-                state.version = change.version;
-                state.registration.policy = change.policy.clone();
-                Some(())
-            })?;
-        }
-        Transaction::Mint(mint) => {
-            let allotment = &mint.allotment;
-            update(txn, allotment.asset, height, |state| {
-                state.supply = state.supply.checked_add(allotment.amount)?;
-                Some(())
-            })?;
-            follower(&Event::Minted { mint, cm: allotment.commitment(), leaf, height })?;
-        }
-        Transaction::Transfer(tx) => {
-            let body = &tx.body;
-            update(txn, body.asset, height, |state| {
-                state.supply = state.supply.checked_sub(body.redeemed())?;
-                state.holders = state.holders.checked_add_signed(body.holders_delta.signed())?;
-                Some(())
-            })?;
-            let record = TransferRecord {
-                asset: body.asset,
-                height,
-                nf_position: body.nf_position,
-                nf_delivery: body.nf_delivery,
-                cm_position: body.cm_position,
-                cm_delivery: body.cm_delivery,
-                receipt: body.receipt,
-                redeemed: body.redeemed(),
-                disclosure: body.disclosure,
-                first_leaf: leaf,
-            };
-            insert_transfer(txn, &record)?;
-            follower(&Event::Transferred { record: &record, sealed: &body.sealed })?;
-        }
-        Transaction::FreezeNullifiers(tx) => {
-            let list = &tx.message;
-            set_frozen(txn, list.asset, &list.nullifiers, true)?;
-            sequence(txn, list.asset, list.sequence, height)?;
-        }
-        Transaction::ReleaseNullifiers(tx) => {
-            let list = &tx.message;
-            set_frozen(txn, list.asset, &list.nullifiers, false)?;
-            sequence(txn, list.asset, list.sequence, height)?;
-        }
-        Transaction::PauseAsset(tx) => {
-            let pause = &tx.message;
-            update(txn, pause.asset, height, |state| {
-                state.paused = pause.paused;
-                state.sequence = pause.sequence;
-                Some(())
-            })?;
-        }
-        Transaction::RotateAgentKey(tx) => {
-            let rotation = &tx.rotation;
-            update(txn, rotation.asset, height, |state| {
-                state.registration.agent.signing = rotation.signing;
-                state.sequence = rotation.sequence;
-                Some(())
-            })?;
-        }
-    }
-    Ok(())
-}
-
-fn admit(txn: &WriteTransaction, admission: &Admission) -> Result<(), ViewError> {
-    let id = admission.key.attestor_id();
-    let mut table = open(txn, ATTESTORS)?;
-    table.insert(&id.to_bytes(), admission.to_wire().as_slice())?;
-    Ok(())
-}
-
-fn append_credential(
-    txn: &WriteTransaction,
-    issue: &Issue,
-    block: &Block,
-) -> Result<u64, ViewError> {
-    // Tags are the ledger's business: a wallet has nothing to check them against.
-    let issuance = Issuance {
-        attestor: issue.attestor,
-        sequence: issue.sequence,
-        inner: issue.inner,
-        tags: None,
-    };
-    let index = credentials::issue(txn, &issuance, block.header.time)
-        .map_err(|error| refused(error, block))?;
-    open(txn, LEAVES)?.insert(&to_bytes(&issue.leaf()), index)?;
-    Ok(index)
-}
-
-fn replace_credential(
-    txn: &WriteTransaction,
-    revoke: &Revoke,
-    block: &Block,
-) -> Result<(), ViewError> {
-    // Quotas are the ledger's business too.
-    let revocation = Revocation {
-        attestor: revoke.attestor,
-        sequence: revoke.sequence,
-        index: revoke.leaf,
-        urgency: Urgency::Ordinary,
-    };
-    credentials::revoke(txn, &revocation, block.header.time).map_err(|error| refused(error, block))
-}
-
-fn refused(error: CredentialError, block: &Block) -> ViewError {
-    match error {
-        CredentialError::Store(error) => ViewError::Store(error),
-        _ => ViewError::Contradiction(block.header.height),
-    }
-}
-
-fn register(
-    txn: &WriteTransaction,
-    network: &Network,
-    registration: &Registration,
-) -> Result<AssetState, ViewError> {
-    let mut table = open(txn, ASSETS)?;
-    let number = table.last()?.map_or(0, |(number, _)| number.value() + 1);
-    let asset = AssetState {
-        id: asset_id(&network.chain, number),
-        registration: registration.clone(),
-        version: 1,
-        sequence: 0,
-        paused: false,
-        holders: 0,
-        supply: 0,
-    };
-    table.insert(number, asset.to_wire().as_slice())?;
-    open(txn, ASSET_NUMBERS)?.insert(&asset.id.to_bytes(), number)?;
-    Ok(asset)
-}
-
 fn numbered_asset(txn: &impl Store, id: AssetId) -> Result<Option<(u64, AssetState)>, StoreError> {
     let Some(numbers) = txn.table(ASSET_NUMBERS)? else { return Ok(None) };
     let Some(number) = numbers.get(&id.to_bytes())?.map(|entry| entry.value()) else {
@@ -611,60 +410,6 @@ fn numbered_asset(txn: &impl Store, id: AssetId) -> Result<Option<(u64, AssetSta
     let table = txn.table(ASSETS)?.ok_or(StoreError::Corrupt)?;
     let state = table.get(number)?.ok_or(StoreError::Corrupt)?;
     Ok(Some((number, decode(state.value())?)))
-}
-
-/// Changes an asset's state; `None` from `change` means that the block contradicts it.
-fn update(
-    txn: &WriteTransaction,
-    asset: AssetId,
-    height: u64,
-    change: impl FnOnce(&mut AssetState) -> Option<()>,
-) -> Result<(), ViewError> {
-    let contradiction = || ViewError::Contradiction(height);
-    let (number, mut state) = numbered_asset(txn, asset)?.ok_or_else(contradiction)?;
-    change(&mut state).ok_or_else(contradiction)?;
-    open(txn, ASSETS)?.insert(number, state.to_wire().as_slice())?;
-    Ok(())
-}
-
-fn sequence(
-    txn: &WriteTransaction,
-    asset: AssetId,
-    sequence: u64,
-    height: u64,
-) -> Result<(), ViewError> {
-    update(txn, asset, height, |state| {
-        state.sequence = sequence;
-        Some(())
-    })
-}
-
-fn set_frozen(
-    txn: &WriteTransaction,
-    asset: AssetId,
-    nullifiers: &[Nullifier],
-    frozen: bool,
-) -> Result<(), ViewError> {
-    let mut table = open(txn, FROZEN)?;
-    let asset = asset.to_bytes();
-    for nullifier in nullifiers {
-        let nullifier = nullifier.to_bytes();
-        if frozen {
-            table.insert((&asset, &nullifier), ())?;
-        } else {
-            table.remove((&asset, &nullifier))?;
-        }
-    }
-    Ok(())
-}
-
-fn insert_transfer(txn: &WriteTransaction, record: &TransferRecord) -> Result<(), ViewError> {
-    let mut table = open(txn, TRANSFERS)?;
-    let before = table.insert(&record.nf_position.to_bytes(), record.to_wire().as_slice())?;
-    match before {
-        None => Ok(()),
-        Some(_) => Err(ViewError::Contradiction(record.height)),
-    }
 }
 
 #[derive(Default)]
