@@ -71,6 +71,7 @@ fn with_asset(network: &Embedded) -> AssetId {
             unit_price: 0,
             capital_bps: 0,
             capital_rule: false,
+            currency: None,
             max_holders: None,
             endorsement: EndorsementRule::new(rule).unwrap(),
         },

@@ -26,9 +26,8 @@ const FEW: usize = 256;
 
 /// The first point outside of the subgroup, if there is one. All points must be on the curve.
 pub(crate) fn first_outside<C: SWCurveConfig>(points: &[Affine<C>]) -> Option<usize> {
-    let outside = |point: &Affine<C>| {
-        !point.is_zero() && !point.is_in_correct_subgroup_assuming_on_curve()
-    };
+    let outside =
+        |point: &Affine<C>| !point.is_zero() && !point.is_in_correct_subgroup_assuming_on_curve();
     if C::COFACTOR == [1] || points.len() > FEW && combinations_are_inside(points) {
         return None;
     }
@@ -38,6 +37,7 @@ pub(crate) fn first_outside<C: SWCurveConfig>(points: &[Affine<C>]) -> Option<us
 fn combinations_are_inside<C: SWCurveConfig>(points: &[Affine<C>]) -> bool {
     let coefficients = coefficients(points);
     (0..ROUNDS).into_par_iter().all(|round| {
+        #[allow(clippy::useless_vec, reason = "1.5 MB do not belong on the stack")]
         let mut buckets = vec![Projective::<C>::ZERO; 1 << BITS];
         for (point, coefficients) in points.iter().zip(&coefficients) {
             buckets[usize::from(coefficients[round])] += point;

@@ -44,7 +44,7 @@ pub fn leaf(attestor: AttestorId, inner: CredentialInner) -> Fr {
 
 /// Who a holder is, as an attestor saw it. Fields are field elements here so that checks speak of
 /// exactly what the circuit sees; [`IdentityCredential::new`] takes typed values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IdentityCredential {
     /// The holder's key, x coordinate.
     pub holder: Fr,
@@ -58,6 +58,13 @@ pub struct IdentityCredential {
     pub expires_at: Fr,
     /// Hides the other fields, uniformly random.
     pub salt: Fr,
+}
+
+/// Prints nothing: the fields tell who holds what.
+impl std::fmt::Debug for IdentityCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdentityCredential(..)")
+    }
 }
 
 impl IdentityCredential {
@@ -90,7 +97,7 @@ impl IdentityCredential {
 }
 
 /// What kind of investor a holder is, as an attestor saw it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvestorCredential {
     /// The holder's key, x coordinate.
     pub holder: Fr,
@@ -102,6 +109,13 @@ pub struct InvestorCredential {
     pub expires_at: Fr,
     /// Hides the other fields, uniformly random.
     pub salt: Fr,
+}
+
+/// Prints nothing: the fields tell who holds what.
+impl std::fmt::Debug for InvestorCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InvestorCredential(..)")
+    }
 }
 
 impl InvestorCredential {

@@ -204,6 +204,7 @@ impl Grow {
             unit_price: self.u64(),
             capital_bps: self.below(10_001) as u32,
             capital_rule: self.flag(),
+            currency: Some("EUR".parse().unwrap()),
             max_holders: self.some(Self::u64),
             endorsement: EndorsementRule::new(endorsement).unwrap(),
         }

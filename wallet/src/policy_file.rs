@@ -15,7 +15,7 @@ use placet_protocol::field::AttestorId;
 use placet_protocol::genesis::{Checkpoint, MAX_AUTHORITIES, name_is_valid};
 use placet_protocol::policy::{Rule, TRUSTED_PLACES};
 use placet_protocol::transaction::asset::{Isin, MAX_DECIMALS, MAX_LEGEND, MAX_SUPPLY};
-use placet_protocol::transaction::policy::{EndorsementRule, PublishedPolicy};
+use placet_protocol::transaction::policy::{Currency, EndorsementRule, PublishedPolicy};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
@@ -28,8 +28,6 @@ pub struct PolicyFile {
     pub asset: Option<AssetTable>,
     /// What is published.
     pub policy: PublishedPolicy,
-    /// Currency in which the capital rule counts, ISO 4217.
-    pub currency: Option<String>,
 }
 
 /// What a file says about the asset itself.
@@ -381,7 +379,8 @@ impl Reader<'_> {
         for rule in document.jurisdiction.iter().filter_map(|rule| rule.any_of.as_ref()) {
             needs_investor(rule.span())?;
         }
-        let (unit_price, capital_bps) = capital.unwrap_or((0, 0));
+        let currency = capital.map(|(currency, _, _)| currency);
+        let (unit_price, capital_bps) = capital.map_or((0, 0), |(_, price, share)| (price, share));
         Ok(PolicyFile {
             asset,
             policy: PublishedPolicy {
@@ -392,10 +391,10 @@ impl Reader<'_> {
                 unit_price,
                 capital_bps,
                 capital_rule: capital.is_some(),
+                currency,
                 max_holders,
                 endorsement: endorsement(&document.endorsement)?,
             },
-            currency: document.capital.as_ref().map(|c| c.get_ref().currency.get_ref().clone()),
         })
     }
 
@@ -495,10 +494,10 @@ fn max_holders(number: &Spanned<i64>, terms: AssetTerms) -> At<u64> {
 }
 
 /// Unit price in minor units per smallest unit, and the share in basis points.
-fn capital(table: &CapitalText, terms: AssetTerms) -> At<(u64, u32)> {
+/// Currency, price of one smallest unit in its minor units, share in basis points.
+fn capital(table: &CapitalText, terms: AssetTerms) -> At<(Currency, u64, u32)> {
     let code = table.currency.get_ref();
-    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    at(&table.currency, is_code.then_some(()), Mistake::Currency)?;
+    let currency = at(&table.currency, code.parse().ok(), Mistake::Currency)?;
 
     let price = decimal(table.unit_price.get_ref(), minor_digits(code)).filter(|price| *price > 0);
     let price = at(&table.unit_price, price, Mistake::Price)?;
@@ -511,7 +510,7 @@ fn capital(table: &CapitalText, terms: AssetTerms) -> At<(u64, u32)> {
     let share = table.max_share_of_capital.get_ref().strip_suffix('%');
     let share = share.and_then(|number| decimal(number.trim_end(), 2));
     let share = share.and_then(|bps| u32::try_from(bps).ok()).filter(|n| (1..=10_000).contains(n));
-    Ok((price, at(&table.max_share_of_capital, share, Mistake::Share)?))
+    Ok((currency, price, at(&table.max_share_of_capital, share, Mistake::Share)?))
 }
 
 /// `None` for a barred country.
@@ -628,7 +627,7 @@ fn duration(text: &Spanned<String>) -> At<u32> {
 }
 
 /// Decimals of a currency, ISO 4217: two but for these.
-fn minor_digits(currency: &str) -> u32 {
+pub fn minor_digits(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
         | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
@@ -670,10 +669,10 @@ pub fn describe(
     if let Some(most) = policy.max_holders {
         lines.push(format!("There are at most {} holders at a time.", grouped(most)));
     }
-    if policy.capital_rule {
+    if let Some(currency) = policy.currency.filter(|_| policy.capital_rule) {
         lines.push(format!(
             "A holding may be worth at most {}% of the acquirer's attested capital, at {} minor \
-             units of the currency for one smallest unit.",
+             units of {currency} for one smallest unit.",
             point(u64::from(policy.capital_bps), 2),
             grouped(policy.unit_price),
         ));

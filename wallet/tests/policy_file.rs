@@ -71,7 +71,7 @@ fn the_example_is_understood() {
     assert_eq!((policy.max_risk, policy.max_holders), (3, Some(2_000)));
     assert!(policy.capital_rule);
     assert_eq!((policy.unit_price, policy.capital_bps), (1_000, 1_000));
-    assert_eq!(file.currency.as_deref(), Some("EUR"));
+    assert_eq!(file.policy.currency, Some("EUR".parse().unwrap()));
     let codes: Vec<u16> = policy.rules.keys().map(|code| code.code()).collect();
     assert_eq!(codes, [250, 276, 442, 840], "barred countries are left out");
     let france = rule_of(&file, 250).unwrap();

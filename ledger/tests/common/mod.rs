@@ -199,6 +199,7 @@ impl World {
             unit_price: 100,
             capital_bps: 1000,
             capital_rule: false,
+            currency: None,
             max_holders: Some(2),
             endorsement: EndorsementRule::new(endorsement).unwrap(),
         }

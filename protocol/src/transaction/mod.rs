@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 pub use asset::{
     FreezeNullifiers, Mint, PauseAsset, RegisterAsset, ReleaseNullifiers, RotateAgentKey, SetPolicy,
 };
-pub use policy::{EndorsementRule, PublishedPolicy};
+pub use policy::{Currency, EndorsementRule, PublishedPolicy};
 pub use registry::{AdmitAttestor, IssueCredential, PublishSanctions, RevokeCredential};
 pub use signed::{Message, Signed};
 pub use transfer::{Leg, Redemption, TransferBody, TransferTransaction, binding};

@@ -51,6 +51,43 @@ impl Wire for EndorsementRule {
     }
 }
 
+/// A currency's code, ISO 4217: three capital letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Currency([u8; 3]);
+
+/// The text is not a currency code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a currency is three capital letters, as in \"EUR\"")]
+pub struct NotACurrency;
+
+impl Currency {
+    fn from_letters(letters: [u8; 3]) -> Option<Self> {
+        letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
+    }
+}
+
+impl std::str::FromStr for Currency {
+    type Err = NotACurrency;
+    fn from_str(text: &str) -> Result<Self, NotACurrency> {
+        text.as_bytes().try_into().ok().and_then(Self::from_letters).ok_or(NotACurrency)
+    }
+}
+
+impl std::fmt::Display for Currency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(std::str::from_utf8(&self.0).expect("capital letters are ASCII"))
+    }
+}
+
+impl Wire for Currency {
+    fn write(&self, out: &mut Writer) {
+        out.bytes(&self.0);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::from_letters(input.array()?).ok_or(DecodeError::OutOfRange)
+    }
+}
+
 /// What an issuer publishes. `count_holders` and the agent's key belong to the asset: no policy
 /// changes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +106,8 @@ pub struct PublishedPolicy {
     pub capital_bps: u32,
     /// Whether an acquirer must satisfy the capital rule.
     pub capital_rule: bool,
+    /// What `unit_price` and the holders' capital are in minor units of; needed by a capital rule.
+    pub currency: Option<Currency>,
     /// Most holders at a time; needs an asset that counts them.
     pub max_holders: Option<u64>,
     /// Who must endorse a transfer.
@@ -122,6 +161,7 @@ impl PublishedPolicy {
             list.len() <= TRUSTED_PLACES && distinct && !list.contains(&nobody())
         }) && self.rules.values().all(|rule| rule.allowed)
             && self.capital_bps <= MAX_CAPITAL_BPS
+            && (self.currency.is_some() || !self.capital_rule)
     }
 }
 
@@ -141,6 +181,7 @@ impl Wire for PublishedPolicy {
         out.u64(self.unit_price);
         out.u32(self.capital_bps);
         out.bool(self.capital_rule);
+        out.option(&self.currency);
         out.option(&self.max_holders);
         self.endorsement.write(out);
     }
@@ -173,6 +214,7 @@ impl Wire for PublishedPolicy {
             unit_price: input.u64()?,
             capital_bps: input.u32()?,
             capital_rule: input.bool()?,
+            currency: input.option()?,
             max_holders: input.option()?,
             endorsement: EndorsementRule::read(input)?,
         };

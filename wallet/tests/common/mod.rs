@@ -210,6 +210,7 @@ pub fn permissive(attestor: &Attestor) -> PublishedPolicy {
         unit_price: 100,
         capital_bps: 1_000,
         capital_rule: false,
+        currency: None,
         max_holders: None,
         endorsement: EndorsementRule::default(),
     }
