@@ -19,7 +19,7 @@ use crate::refusals::sync_failure;
 use crate::wallet::genesis;
 use crate::{amount, lookup, time};
 
-/// Which agent and which asset.
+/// Which agent.
 #[derive(Args)]
 pub struct Which {
     /// Name of the agent in the data directory
@@ -48,6 +48,9 @@ pub enum Command {
     New {
         #[command(flatten)]
         which: Which,
+        /// Restore them from a seed phrase, read from this file descriptor
+        #[arg(long, value_name = "N")]
+        restore_fd: Option<u32>,
     },
     /// The agents in the data directory
     List,
@@ -84,7 +87,9 @@ pub enum Command {
 /// Runs one of them.
 pub fn run(app: &mut App, command: &Command) -> Result<Report> {
     match command {
-        Command::New { which } => new_signer(app, Party::Agent, &which.agent, Role::Agent),
+        Command::New { which, restore_fd } => {
+            new_signer(app, Party::Agent, &which.agent, Role::Agent, *restore_fd)
+        }
         Command::List => list_signers(app, Party::Agent),
         Command::Register { which, asset, all } => {
             register(app, &which.agent, asset.as_deref(), *all)

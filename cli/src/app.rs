@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use placet_node::files::read_genesis;
 use placet_wallet::files::Existing;
 use placet_wallet::keystore::{self, Cost, KeystoreError, RoleKeys};
 use placet_wallet::seed::Phrase;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, file_failure};
 use crate::data::{DataDir, Home, Lock, Name, Party, Public};
 use crate::fail::{Exit, Failure, Result};
 use crate::progress::Progress;
@@ -79,6 +80,8 @@ impl App {
 
     /// Locks the data directory and opens the network in it.
     pub fn chain(&mut self) -> Result<Chain> {
+        // Asked first: looking for a network in the wrong place should not leave a directory there.
+        read_genesis(&self.data.network()).map_err(|error| file_failure(&error))?;
         self.lock()?;
         Chain::open(&self.data, self.progress, self.block_time)
     }

@@ -355,7 +355,8 @@ fn policy_json(policy: &PublishedPolicy) -> Value {
         "investor_attestors": ids(&policy.investor_attestors), "rules": rules,
         "max_risk": policy.max_risk, "max_holders": policy.max_holders,
         "capital_rule": policy.capital_rule, "unit_price": policy.unit_price,
-        "capital_bps": policy.capital_bps, "endorsement": endorsement,
+        "capital_bps": policy.capital_bps,
+        "currency": policy.currency.map(|currency| currency.to_string()), "endorsement": endorsement,
     })
 }
 

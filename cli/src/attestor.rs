@@ -24,7 +24,6 @@ use crate::fail::{Failure, Result};
 use crate::output::{Report, Table};
 use crate::person;
 use crate::refusals::sync_failure;
-use crate::secret::{self, Shown};
 use crate::wallet::{describe_claims, genesis};
 use crate::{lookup, time};
 
@@ -197,15 +196,13 @@ fn create(app: &mut App, name: &Name, title: Option<&str>, join: Option<&Name>) 
     let keys = RoleKeys { role: Role::Attestor, phrase, federation: Some(federation) };
     let public = Public { address: None, key: Some(key), name: Some(title.clone()) };
     app.new_party(Party::Attestor, name, &keys, &public)?;
-    let advice = match secret::show_phrase(&keys.phrase, None)? {
-        Shown::Yes => {
-            "keep the seed phrase, and back up the records: the ledger cannot restore them"
-        }
-        Shown::NoTerminal => "back up its directory: the ledger cannot restore keys and records",
-    };
     let done = admit(&chain, &keys, &title)?;
     let id = key.attestor_id();
-    let text = format!("attestor {title}\nid {id}\nadmitted in block {}\n{advice}", done.height);
+    let text = format!(
+        "attestor {title}\nid {id}\nadmitted in block {}\nback up its directory: the ledger cannot \
+         restore keys and records",
+        done.height
+    );
     let json = json!({
         "attestor": name.to_string(), "title": title, "id": id.to_string(),
         "key": key.to_string(), "height": done.height,

@@ -109,10 +109,9 @@ impl Failure {
             let Self { code, message, help, .. } = self;
             let object = serde_json::json!({ "code": code, "message": message, "help": help });
             writeln!(stderr, "{object}")
-        } else if self.help.is_empty() {
-            writeln!(stderr, "error: {} [{}]", self.message, self.code)
         } else {
-            writeln!(stderr, "error: {} [{}]\n help: {}", self.message, self.code, self.help)
+            let help = if self.help.is_empty() { "" } else { "\n help: " };
+            writeln!(stderr, "error: {}{help}{}\n code: {}", self.message, self.help, self.code)
         };
     }
 }

@@ -25,6 +25,9 @@ pub enum Command {
     New {
         #[command(flatten)]
         which: Which,
+        /// Restore them from a seed phrase, read from this file descriptor
+        #[arg(long, value_name = "N")]
+        restore_fd: Option<u32>,
     },
     /// The issuers in the data directory
     List,
@@ -33,21 +36,36 @@ pub enum Command {
 /// Runs one of them.
 pub fn run(app: &mut App, command: &Command) -> Result<Report> {
     match command {
-        Command::New { which } => new_signer(app, Party::Issuer, &which.issuer, Role::Issuer),
+        Command::New { which, restore_fd } => {
+            new_signer(app, Party::Issuer, &which.issuer, Role::Issuer, *restore_fd)
+        }
         Command::List => list_signers(app, Party::Issuer),
     }
 }
 
-/// Makes the keys of a party that signs.
-pub fn new_signer(app: &mut App, party: Party, name: &Name, role: Role) -> Result<Report> {
-    let phrase = fresh_phrase()?;
+/// Makes the keys of a party that signs, fresh or from a phrase that a file descriptor holds.
+pub fn new_signer(
+    app: &mut App,
+    party: Party,
+    name: &Name,
+    role: Role,
+    restore: Option<u32>,
+) -> Result<Report> {
+    app.data.must_be_free(party, name)?;
+    let phrase = match restore {
+        Some(descriptor) => secret::read_phrase(Some(descriptor))?,
+        None => fresh_phrase()?,
+    };
     let key = phrase.seed().signing_key().public();
     let keys = RoleKeys { role, phrase, federation: None };
     let public = Public { address: None, key: Some(key), name: None };
     app.new_party(party, name, &keys, &public)?;
-    let advice = match secret::show_phrase(&keys.phrase, None)? {
-        Shown::Yes => "keep the seed phrase: it restores the keys",
-        Shown::NoTerminal => "back up the keystore: without it the keys are lost",
+    let advice = match restore {
+        Some(_) => "restored",
+        None => match secret::show_phrase(&keys.phrase, None)? {
+            Shown::Yes => "keep the seed phrase: it restores the keys",
+            Shown::NoTerminal => "back up the keystore: without it the keys are lost",
+        },
     };
     let noun = party.noun();
     let text = format!("{noun} {name}\nkey {key}\n{advice}");

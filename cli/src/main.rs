@@ -1,22 +1,33 @@
 //! The `placet` command. This file is the story: read the command line, run one command of one
 //! family, print its report or say what failed and what to do.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-mod amount;
-mod app;
-mod chain;
-mod circuit;
-mod data;
 mod fail;
-mod inspect;
-mod network;
 mod output;
+mod time;
+mod amount;
 mod progress;
 mod secret;
-mod time;
+mod data;
+mod chain;
+mod app;
+mod lookup;
+mod refusals;
+mod network;
+mod person;
+mod attestor;
+mod issuer;
+mod asset;
+mod agent;
+mod wallet;
+mod transfer;
+mod circuit;
+mod inspect;
+mod demo;
 
 use app::{App, Options};
 use fail::{Exit, Failure, Result};
@@ -34,9 +45,30 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show the whole product in one run: real proofs, a real sanctions list, invented people
+    Demo {
+        /// Keep the demo's network in this new directory instead of a temporary one
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
     /// The embedded development network of a data directory
     #[command(subcommand)]
     Network(network::Command),
+    /// An investor's wallet
+    #[command(subcommand)]
+    Wallet(wallet::Command),
+    /// A provider of credentials
+    #[command(subcommand)]
+    Attestor(attestor::Command),
+    /// The keys of an issuer
+    #[command(subcommand)]
+    Issuer(issuer::Command),
+    /// Assets: registered and minted by their issuer, shown to everybody
+    #[command(subcommand)]
+    Asset(asset::Command),
+    /// The transfer agent, who keeps the register of holders
+    #[command(subcommand)]
+    Agent(agent::Command),
     /// Measure the circuits
     #[command(subcommand)]
     Circuit(circuit::Command),
@@ -67,7 +99,13 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Report> {
     let mut app = App::new(cli.options)?;
     match &cli.command {
+        Command::Demo { keep } => demo::run(keep.as_deref(), app.json, app.progress),
         Command::Network(command) => network::run(&mut app, command),
+        Command::Wallet(command) => wallet::run(&mut app, command),
+        Command::Attestor(command) => attestor::run(&mut app, command),
+        Command::Issuer(command) => issuer::run(&mut app, command),
+        Command::Asset(command) => asset::run(&mut app, command),
+        Command::Agent(command) => agent::run(&mut app, command),
         Command::Circuit(command) => circuit::run(&app, command),
         Command::Inspect(what) => inspect::run(&app, what),
         Command::Completions { shell } => Ok(completions(*shell)),

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use placet_protocol::credential::{CATEGORIES, Categories, Document, Jurisdiction};
 use placet_wallet::countries::Country;
+use placet_wallet::policy_file::minor_digits;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::fail::{Failure, Result};
 use crate::{amount, time};
@@ -40,7 +42,7 @@ pub struct Identity {
 pub struct Investor {
     /// Categories.
     pub categories: Categories,
-    /// Capital in minor units.
+    /// Capital in minor units of its currency.
     pub capital: u64,
     /// First second at which the credential is no longer valid.
     pub expires: u64,
@@ -70,7 +72,8 @@ struct IdentityText {
 #[serde(deny_unknown_fields)]
 struct InvestorText {
     categories: Vec<CategoryName>,
-    capital: Money,
+    capital: Spanned<String>,
+    currency: Currency,
     expires: When,
 }
 
@@ -130,8 +133,9 @@ checked!(CategoryName(Categories), |text| {
         format!("unknown investor category; the categories are: {known}")
     })
 });
-checked!(Money(u64), |text| {
-    amount::parse(text, 2).map_err(|_| "write capital as \"250000.00\", in major units".into())
+checked!(Currency(String), |text| {
+    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_code.then(|| text.to_owned()).ok_or_else(|| "write a currency as \"EUR\"".into())
 });
 
 /// Reads a file; `-` is standard input.
@@ -161,12 +165,17 @@ fn parse(text: &str) -> std::result::Result<Findings, String> {
         lei: text.lei,
         further: text.further.into_iter().map(Document::from).collect(),
     });
-    let investor = file.investor.map(|text| Investor {
-        categories: Categories(text.categories.iter().fold(0, |set, one| set | one.0.0)),
-        capital: text.capital.0,
-        expires: text.expires.0,
+    let investor = file.investor.map(|investor| {
+        let digits = u8::try_from(minor_digits(&investor.currency.0)).unwrap_or(2);
+        let capital = amount::parse(investor.capital.get_ref(), digits).map_err(|_| {
+            let line = text[..investor.capital.span().start].matches('\n').count() + 1;
+            format!("line {line}: write capital in units of its currency, as \"250000.00\"")
+        })?;
+        let categories = investor.categories.iter().fold(0, |set, one| set | one.0.0);
+        let expires = investor.expires.0;
+        Ok::<_, String>(Investor { categories: Categories(categories), capital, expires })
     });
-    Ok(Findings { identity, investor })
+    Ok(Findings { identity, investor: investor.transpose()? })
 }
 
 /// An example for the help, read by a test.
@@ -181,7 +190,8 @@ document = { country = "FRA", type = "passport", number = "12AB34567" }  # scree
 
 [investor]                # leave out what you did not check
 categories = ["eu-professional"]
-capital = "250000.00"     # in the policy's reference currency
+capital = "250000.00"
+currency = "EUR"          # the policy's: policies in another currency misread the capital
 expires = "2030-12-31"
 "#;
 

@@ -81,7 +81,11 @@ impl From<AttestorError> for Failure {
     fn from(error: AttestorError) -> Self {
         match error {
             AttestorError::Role(error) => error.into(),
-            other => Self::from_error(Exit::Input, "attestor", &other),
+            AttestorError::NotOurs => Self::from_error(Exit::Input, "not-found", &error),
+            AttestorError::AlreadyRevoked => {
+                Self::input("already-revoked", error, "nothing is left to do")
+            }
+            other => Self::from_error(Exit::Input, "findings", &other),
         }
     }
 }
@@ -90,6 +94,11 @@ impl From<IssuerError> for Failure {
     fn from(error: IssuerError) -> Self {
         match error {
             IssuerError::Store(error) => error.into(),
+            IssuerError::NotOurs => Self::from_error(Exit::Input, "not-found", &error),
+            IssuerError::UnsoundPolicy => Self::from_error(Exit::Input, "policy", &error),
+            IssuerError::SupplyExceeded => {
+                Self::input("supply-exceeded", error, "`placet asset show` shows what is left")
+            }
             other => Self::from_error(Exit::Input, "issuer", &other),
         }
     }
@@ -99,6 +108,10 @@ impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Store(error) => error.into(),
+            AgentError::NotOurs | AgentError::UnknownHolder | AgentError::UnknownDelivery => {
+                Self::from_error(Exit::Input, "not-found", &error)
+            }
+            AgentError::NotFrozen => Self::input("not-frozen", error, "nothing is left to do"),
             other => Self::from_error(Exit::Input, "agent", &other),
         }
     }

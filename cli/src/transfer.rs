@@ -106,9 +106,9 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
     Ok(Report::new(lines.join("\n"), json))
 }
 
-/// Settles everything that receivers have accepted. What cannot be settled now, as with an expired
-/// credential, waits.
-pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<usize> {
+/// Settles everything that receivers have accepted, and says how much and what stood against the
+/// rest: with an expired credential, say, it waits.
+pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<(usize, Option<PlanError>)> {
     let mut prover = None;
     let mut settled = 0;
     let waiting = |wallet: &Wallet| {
@@ -119,13 +119,13 @@ pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<usize> {
         let draft = match wallet.holder.plan(&Request::settle(asset)) {
             Ok(draft) => draft,
             Err(PlanError::Store(error)) => return Err(error.into()),
-            Err(_) => break,
+            Err(hindrance) => return Ok((settled, Some(hindrance))),
         };
         let prepared = prepare(wallet, draft)?;
         prove_and_send(app, wallet, &mut prover, &prepared)?;
         settled += 1;
     }
-    Ok(settled)
+    Ok((settled, None))
 }
 
 fn plan(wallet: &Wallet, request: &Request) -> Result<Prepared> {

@@ -1,30 +1,33 @@
 //! `placet inspect`: says what a file or a text is and what is in it, without any key. Whatever is
 //! secret stays sealed.
 
+mod describe;
+
+use std::cell::RefCell;
 use std::path::Path;
 
+use ark_bn254::Fr;
 use clap::Args;
 use placet_circuits::circuit::blank_shape;
 use placet_params::file::LoadError;
 use placet_params::{CircuitDigest, KeyPolicy, Manifest, ManifestError, ProvingKey, VerifyingKey};
 use placet_protocol::address::Address;
-use placet_protocol::assertion::{SignedAssertion, Verdict};
+use placet_protocol::assertion::SignedAssertion;
 use placet_protocol::block::{Block, CertifiedBlock};
-use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::field::AttestorId;
+use placet_protocol::genesis::Genesis;
 use placet_protocol::statement::{PROOF_BYTES, Statement};
-use placet_protocol::transaction::asset::Officer;
 use placet_protocol::transaction::{MAX_SANCTIONS_BYTES, Transaction};
 use placet_protocol::transfer::Transfer;
 use placet_protocol::wire::Wire;
 use placet_wallet::keystore;
+use placet_wallet::policy_file::{self, AssetTerms, Mistake};
 use serde_json::{Value, json};
 
-use crate::amount;
 use crate::app::{App, keystore_failure};
 use crate::data::{DataDir, Party};
 use crate::fail::{Exit, Failure, Result};
 use crate::output::Report;
-use crate::time;
 
 /// Largest file that is read whole.
 const MAX_BYTES: u64 = 1 << 30;
@@ -58,7 +61,7 @@ pub fn run(app: &App, inspect: &Inspect) -> Result<Report> {
         return Err(unknown(text, "there is no such file, and it is no address or hexadecimal"));
     };
     let json = json!({ "kind": found.kind, "content": found.content });
-    Ok(Report::new(format!("{}\n{}", found.kind, render(&found.content, 1)), json))
+    Ok(Report::new(format!("{}\n{}", found.kind, describe::render(&found.content, 1)), json))
 }
 
 fn unknown(what: &str, why: &str) -> Failure {
@@ -80,7 +83,7 @@ fn short(text: &str) -> String {
 fn directory(path: &Path) -> Result<Found> {
     let data = DataDir::new(Some(path.to_owned()))?;
     let network = [data.network(), path.to_owned()].into_iter().find_map(|dir| {
-        placet_node::files::read_genesis(&dir).ok().map(|genesis| describe_genesis(&genesis))
+        placet_node::files::read_genesis(&dir).ok().map(|genesis| describe::genesis(&genesis))
     });
     let mut parties = serde_json::Map::new();
     for party in [Party::Wallet, Party::Attestor, Party::Issuer, Party::Agent] {
@@ -190,7 +193,7 @@ fn plain_text(text: &str) -> Result<Option<Found>> {
 fn json_text(text: &str) -> Result<Option<Found>> {
     if let Ok(genesis) = serde_json::from_str::<Genesis>(text) {
         genesis.validate().map_err(|error| Failure::from_error(Exit::Input, "genesis", &error))?;
-        return Ok(Some(Found { kind: "genesis", content: describe_genesis(&genesis) }));
+        return Ok(Some(Found { kind: "genesis", content: describe::genesis(&genesis) }));
     }
     match Manifest::from_json(text, placet_params::NetworkKind::Dev) {
         Ok(manifest) => {
@@ -203,28 +206,40 @@ fn json_text(text: &str) -> Result<Option<Found>> {
     }
 }
 
-/// Without the network's attestors aliases cannot be looked up, so every one is taken to exist.
+/// Without a network attestors cannot be looked up, so every name is taken to exist.
 fn policy(text: &str) -> Result<Found> {
-    use placet_wallet::policy_file::{AssetTerms, describe, read};
-    let stand_in = |alias: &str| {
-        let hash: [u8; 32] = std::array::from_fn(|i| alias.bytes().nth(i).unwrap_or(0) & 0x0f);
-        placet_protocol::field::AttestorId::from_bytes(&hash).ok()
+    let names: RefCell<Vec<String>> = RefCell::default();
+    let stand_in = |number: usize| AttestorId::new(Fr::from(number as u64 + 1));
+    let by_name = |name: &str| {
+        let mut names = names.borrow_mut();
+        let known = names.iter().position(|known| known == name);
+        let number = known.unwrap_or(names.len());
+        if known.is_none() {
+            names.push(name.to_owned());
+        }
+        Some(stand_in(number))
     };
-    let terms =
-        (!text.contains("[asset]")).then_some(AssetTerms { decimals: 0, count_holders: true });
-    let file = read(text, terms, &stand_in)
-        .map_err(|error| Failure::input("policy", &error, "correct the line and try again"))?;
-    let shown = terms.or(file
-        .asset
-        .as_ref()
-        .map(|asset| AssetTerms { decimals: asset.decimals, count_holders: asset.count_holders }));
-    let plain =
-        shown.map(|terms| describe(&file.policy, terms, &|_| Some("a named attestor".into())));
+    // A change of policy leaves the [asset] table out; these terms only decide how it is read.
+    let without = AssetTerms { decimals: 0, count_holders: true };
+    let file = match policy_file::read(text, None, &by_name) {
+        Err(error) if error.mistake == Mistake::AssetMissing => {
+            policy_file::read(text, Some(without), &by_name)
+        }
+        other => other,
+    }
+    .map_err(|error| Failure::input("policy", &error, "correct the line and try again"))?;
+    let terms = file.asset.as_ref().map_or(without, |asset| AssetTerms {
+        decimals: asset.decimals,
+        count_holders: asset.count_holders,
+    });
+    let names = names.into_inner();
+    let alias = |id| (0..names.len()).find(|i| stand_in(*i) == id).map(|i| names[i].clone());
+    let words = policy_file::describe(&file.policy, terms, &alias);
     let content = json!({
         "asset": file.asset.as_ref().map(|asset| asset.name.clone()),
         "jurisdictions": file.policy.rules.len(),
-        "currency": file.currency,
-        "in_words": plain.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()),
+        "currency": file.policy.currency.map(|currency| currency.to_string()),
+        "in_words": words.lines().collect::<Vec<_>>(),
     });
     Ok(Found { kind: "policy file", content })
 }
@@ -233,24 +248,24 @@ fn policy(text: &str) -> Result<Found> {
 fn wire(bytes: &[u8]) -> Option<Found> {
     if let Ok(tx) = Transaction::from_wire(bytes) {
         let mut content = json!({ "bytes": bytes.len() });
-        merge(&mut content, transaction(&tx));
+        describe::merge(&mut content, describe::transaction(&tx));
         return Some(Found { kind: "transaction", content });
     }
     if let Ok(certified) = CertifiedBlock::from_wire(bytes) {
-        let mut content = block(&certified.block);
+        let mut content = describe::block(&certified.block);
         let signers: Vec<_> =
             certified.signatures.iter().map(|s| s.authority.to_string()).collect();
-        merge(&mut content, json!({ "signed_by": signers }));
+        describe::merge(&mut content, json!({ "signed_by": signers }));
         return Some(Found { kind: "certified block", content });
     }
     if let Ok(found) = Block::from_wire(bytes) {
-        return Some(Found { kind: "block", content: block(&found) });
+        return Some(Found { kind: "block", content: describe::block(&found) });
     }
     if let Ok(signed) = SignedAssertion::from_wire(bytes) {
-        return Some(Found { kind: "assertion", content: assertion(&signed) });
+        return Some(Found { kind: "assertion", content: describe::assertion(&signed) });
     }
     if let Ok(genesis) = Genesis::from_wire(bytes) {
-        return Some(Found { kind: "genesis", content: describe_genesis(&genesis) });
+        return Some(Found { kind: "genesis", content: describe::genesis(&genesis) });
     }
     None
 }
@@ -276,164 +291,4 @@ fn small(bytes: &[u8]) -> Option<Found> {
         }
         _ => None,
     }
-}
-
-fn merge(into: &mut Value, more: Value) {
-    if let (Value::Object(into), Value::Object(more)) = (into, more) {
-        into.extend(more);
-    }
-}
-
-/// The public part of a transaction: everything there is to see.
-fn transaction(tx: &Transaction) -> Value {
-    let mut content = match tx {
-        Transaction::AdmitAttestor(tx) => json!({
-            "name": tx.admission.name, "attestor": tx.admission.key.attestor_id().to_string(),
-            "approvals": tx.approvals.len(),
-        }),
-        Transaction::IssueCredential(tx) => json!({
-            "attestor": tx.message.attestor.to_string(), "sequence": tx.message.sequence,
-            "inner": tx.message.inner.to_string(),
-            "subject_tags": tx.message.tags.as_ref().map_or(0, |tags| tags.subjects.len()),
-        }),
-        Transaction::RevokeCredential(tx) => json!({
-            "attestor": tx.message.attestor.to_string(), "sequence": tx.message.sequence,
-            "leaf": tx.message.leaf, "urgent": tx.message.urgent,
-        }),
-        Transaction::PublishSanctions(tx) => json!({
-            "version": tx.message.version, "urgent": tx.message.urgent,
-            "entries": tx.message.subjects.len(),
-        }),
-        Transaction::RegisterAsset(tx) => {
-            let asset = &tx.registration;
-            json!({
-                "name": asset.metadata.name,
-                "isin": asset.metadata.isin.map(|isin| isin.to_string()),
-                "issuer": asset.issuer.to_string(),
-                "authorised_supply":
-                    amount::format(asset.authorised_supply, asset.metadata.decimals),
-                "count_holders": asset.count_holders, "jurisdictions": asset.policy.rules.len(),
-            })
-        }
-        Transaction::SetPolicy(tx) => json!({
-            "asset": tx.message.asset.to_string(), "version": tx.message.version,
-            "urgent": tx.message.urgent, "jurisdictions": tx.message.policy.rules.len(),
-        }),
-        Transaction::Mint(tx) => json!({
-            "asset": tx.allotment.asset.to_string(), "amount": tx.allotment.amount,
-            "unlock_at": tx.allotment.unlock_at,
-            "delivery": tx.allotment.commitment().to_string(),
-        }),
-        Transaction::Transfer(tx) => {
-            let body = &tx.body;
-            json!({
-                "asset": body.asset.to_string(), "time": time::format(body.now),
-                "policy": body.policy.to_string(),
-                "position_root": body.position_root.to_string(),
-                "delivery_root": body.delivery_root.to_string(),
-                "registry_root": body.registry_root.to_string(),
-                "sanctions_root": body.sanctions_root.to_string(),
-                "nf_position": body.nf_position.to_string(),
-                "nf_delivery": body.nf_delivery.to_string(),
-                "cm_position": body.cm_position.to_string(),
-                "cm_delivery": body.cm_delivery.to_string(), "receipt": body.receipt.to_string(),
-                "redeemed": body.redeemed(), "expiry_height": body.expiry_height,
-                "proof": hex::encode(tx.proof.0),
-            })
-        }
-        Transaction::FreezeNullifiers(tx) => json!({
-            "asset": tx.message.asset.to_string(), "sequence": tx.message.sequence,
-            "nullifiers": tx.message.nullifiers.len(),
-        }),
-        Transaction::ReleaseNullifiers(tx) => json!({
-            "asset": tx.message.asset.to_string(), "sequence": tx.message.sequence,
-            "nullifiers": tx.message.nullifiers.len(),
-        }),
-        Transaction::PauseAsset(tx) => json!({
-            "asset": tx.message.asset.to_string(), "paused": tx.message.paused,
-            "by": match tx.message.by { Officer::Issuer => "issuer", Officer::Agent => "agent" },
-        }),
-        Transaction::RotateAgentKey(tx) => json!({
-            "asset": tx.rotation.asset.to_string(), "signing": tx.rotation.signing.to_string(),
-        }),
-    };
-    merge(&mut content, json!({ "transaction": tx.kind() }));
-    content
-}
-
-fn block(block: &Block) -> Value {
-    let header = &block.header;
-    json!({
-        "height": header.height, "time": time::format(header.time),
-        "parent": header.parent.to_string(), "state": hex::encode(header.state),
-        "proposer": header.proposer.to_string(),
-        "transactions": block.entries.iter().map(|entry| {
-            let mut content = transaction(&entry.transaction);
-            merge(&mut content, json!({ "assertions": entry.assertions.len() }));
-            content
-        }).collect::<Vec<_>>(),
-    })
-}
-
-fn assertion(signed: &SignedAssertion) -> Value {
-    let assertion = &signed.assertion;
-    json!({
-        "transaction": assertion.transaction.to_string(),
-        "checkpoint": assertion.checkpoint.name(),
-        "verdict": match assertion.verdict {
-            Verdict::Approve => "approve".to_owned(),
-            Verdict::Reject(reason) => match placet_ledger::Refusal::from_number(reason) {
-                Some(refusal) => format!("reject: {}", refusal.code()),
-                None => format!("reject: reason {reason}"),
-            },
-        },
-        "authority": signed.authority.to_string(),
-        "judged_at": assertion.judged_at, "expires_at": assertion.expires_at,
-        "discretionary": assertion.discretionary,
-    })
-}
-
-fn describe_genesis(genesis: &Genesis) -> Value {
-    let chain: ChainId = genesis.chain_id();
-    json!({
-        "name": genesis.name, "kind": genesis.kind, "chain": chain.to_string(),
-        "time": time::format(genesis.time), "root_window": genesis.params.root_window,
-        "authorities": genesis.authorities.iter().map(|a| a.name.clone()).collect::<Vec<_>>(),
-        "circuits": genesis.circuits.iter().map(|c| json!({
-            "statement": c.statement, "circuit": c.circuit_digest.to_string(),
-            "verifying_key": c.verifying_key.to_string(),
-        })).collect::<Vec<_>>(),
-    })
-}
-
-/// JSON as indented lines of `name: value`.
-fn render(value: &Value, depth: usize) -> String {
-    let pad = "  ".repeat(depth);
-    let inline = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let is_flat = |value: &Value| !matches!(value, Value::Object(_) | Value::Array(_));
-    let lines: Vec<String> = match value {
-        Value::Object(object) => object
-            .iter()
-            .map(|(name, value)| {
-                let name = name.replace('_', " ");
-                match value {
-                    value if is_flat(value) => format!("{pad}{name}: {}", inline(value)),
-                    Value::Array(items) if items.is_empty() => format!("{pad}{name}: none"),
-                    value => format!("{pad}{name}:\n{}", render(value, depth + 1)),
-                }
-            })
-            .collect(),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| match is_flat(item) {
-                true => format!("{pad}- {}", inline(item)),
-                false => format!("{pad}-\n{}", render(item, depth + 1)),
-            })
-            .collect(),
-        flat => vec![format!("{pad}{}", inline(flat))],
-    };
-    lines.join("\n")
 }

@@ -1,0 +1,173 @@
+//! The public content of what crosses a trust border, as JSON and as indented lines.
+
+use placet_protocol::assertion::{SignedAssertion, Verdict};
+use placet_protocol::block::Block;
+use placet_protocol::genesis::Genesis;
+use placet_protocol::transaction::Transaction;
+use placet_protocol::transaction::asset::Officer;
+use serde_json::{Value, json};
+
+use crate::{amount, time};
+
+/// Adds the fields of one object to another.
+pub fn merge(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
+}
+
+/// The public part of a transaction: everything there is to see.
+pub fn transaction(tx: &Transaction) -> Value {
+    let mut content = match tx {
+        Transaction::AdmitAttestor(tx) => json!({
+            "name": tx.admission.name, "attestor": tx.admission.key.attestor_id().to_string(),
+            "approvals": tx.approvals.len(),
+        }),
+        Transaction::IssueCredential(tx) => json!({
+            "attestor": tx.message.attestor.to_string(), "sequence": tx.message.sequence,
+            "inner": tx.message.inner.to_string(),
+            "subject_tags": tx.message.tags.as_ref().map_or(0, |tags| tags.subjects.len()),
+        }),
+        Transaction::RevokeCredential(tx) => json!({
+            "attestor": tx.message.attestor.to_string(), "sequence": tx.message.sequence,
+            "leaf": tx.message.leaf, "urgent": tx.message.urgent,
+        }),
+        Transaction::PublishSanctions(tx) => json!({
+            "version": tx.message.version, "urgent": tx.message.urgent,
+            "entries": tx.message.subjects.len(),
+        }),
+        Transaction::RegisterAsset(tx) => {
+            let asset = &tx.registration;
+            json!({
+                "name": asset.metadata.name,
+                "isin": asset.metadata.isin.map(|isin| isin.to_string()),
+                "issuer": asset.issuer.to_string(),
+                "authorised_supply":
+                    amount::format(asset.authorised_supply, asset.metadata.decimals),
+                "count_holders": asset.count_holders, "jurisdictions": asset.policy.rules.len(),
+            })
+        }
+        Transaction::SetPolicy(tx) => json!({
+            "asset": tx.message.asset.to_string(), "version": tx.message.version,
+            "urgent": tx.message.urgent, "jurisdictions": tx.message.policy.rules.len(),
+        }),
+        Transaction::Mint(tx) => json!({
+            "asset": tx.allotment.asset.to_string(), "amount": tx.allotment.amount,
+            "unlock_at": tx.allotment.unlock_at,
+            "delivery": tx.allotment.commitment().to_string(),
+        }),
+        Transaction::Transfer(tx) => {
+            let body = &tx.body;
+            json!({
+                "asset": body.asset.to_string(), "time": time::format(body.now),
+                "policy": body.policy.to_string(),
+                "position_root": body.position_root.to_string(),
+                "delivery_root": body.delivery_root.to_string(),
+                "registry_root": body.registry_root.to_string(),
+                "sanctions_root": body.sanctions_root.to_string(),
+                "nf_position": body.nf_position.to_string(),
+                "nf_delivery": body.nf_delivery.to_string(),
+                "cm_position": body.cm_position.to_string(),
+                "cm_delivery": body.cm_delivery.to_string(), "receipt": body.receipt.to_string(),
+                "redeemed": body.redeemed(), "expiry_height": body.expiry_height,
+                "proof": hex::encode(tx.proof.0),
+            })
+        }
+        Transaction::FreezeNullifiers(tx) => json!({
+            "asset": tx.message.asset.to_string(), "sequence": tx.message.sequence,
+            "nullifiers": tx.message.nullifiers.len(),
+        }),
+        Transaction::ReleaseNullifiers(tx) => json!({
+            "asset": tx.message.asset.to_string(), "sequence": tx.message.sequence,
+            "nullifiers": tx.message.nullifiers.len(),
+        }),
+        Transaction::PauseAsset(tx) => json!({
+            "asset": tx.message.asset.to_string(), "paused": tx.message.paused,
+            "by": match tx.message.by { Officer::Issuer => "issuer", Officer::Agent => "agent" },
+        }),
+        Transaction::RotateAgentKey(tx) => json!({
+            "asset": tx.rotation.asset.to_string(), "signing": tx.rotation.signing.to_string(),
+        }),
+    };
+    merge(&mut content, json!({ "transaction": tx.kind() }));
+    content
+}
+
+/// A block with its transactions.
+pub fn block(block: &Block) -> Value {
+    let header = &block.header;
+    json!({
+        "height": header.height, "time": time::format(header.time),
+        "parent": header.parent.to_string(), "state": hex::encode(header.state),
+        "proposer": header.proposer.to_string(),
+        "transactions": block.entries.iter().map(|entry| {
+            let mut content = transaction(&entry.transaction);
+            merge(&mut content, json!({ "assertions": entry.assertions.len() }));
+            content
+        }).collect::<Vec<_>>(),
+    })
+}
+
+/// A verdict.
+pub fn assertion(signed: &SignedAssertion) -> Value {
+    let assertion = &signed.assertion;
+    json!({
+        "transaction": assertion.transaction.to_string(),
+        "checkpoint": assertion.checkpoint.name(),
+        "verdict": match assertion.verdict {
+            Verdict::Approve => "approve".to_owned(),
+            Verdict::Reject(reason) => match placet_ledger::Refusal::from_number(reason) {
+                Some(refusal) => format!("reject: {}", refusal.code()),
+                None => format!("reject: reason {reason}"),
+            },
+        },
+        "authority": signed.authority.to_string(),
+        "judged_at": assertion.judged_at, "expires_at": assertion.expires_at,
+        "discretionary": assertion.discretionary,
+    })
+}
+
+/// A genesis.
+pub fn genesis(genesis: &Genesis) -> Value {
+    json!({
+        "name": genesis.name, "kind": genesis.kind, "chain": genesis.chain_id().to_string(),
+        "time": time::format(genesis.time), "root_window": genesis.params.root_window,
+        "authorities": genesis.authorities.iter().map(|a| a.name.clone()).collect::<Vec<_>>(),
+        "circuits": genesis.circuits.iter().map(|c| json!({
+            "statement": c.statement, "circuit": c.circuit_digest.to_string(),
+            "verifying_key": c.verifying_key.to_string(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// JSON as indented lines of `name: value`.
+pub fn render(value: &Value, depth: usize) -> String {
+    let pad = "  ".repeat(depth);
+    let inline = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let is_flat = |value: &Value| !matches!(value, Value::Object(_) | Value::Array(_));
+    let lines: Vec<String> = match value {
+        Value::Object(object) => object
+            .iter()
+            .map(|(name, value)| {
+                let name = name.replace('_', " ");
+                match value {
+                    value if is_flat(value) => format!("{pad}{name}: {}", inline(value)),
+                    Value::Array(items) if items.is_empty() => format!("{pad}{name}: none"),
+                    value => format!("{pad}{name}:\n{}", render(value, depth + 1)),
+                }
+            })
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| match is_flat(item) {
+                true => format!("{pad}- {}", inline(item)),
+                false => format!("{pad}-\n{}", render(item, depth + 1)),
+            })
+            .collect(),
+        flat => vec![format!("{pad}{}", inline(flat))],
+    };
+    lines.join("\n")
+}

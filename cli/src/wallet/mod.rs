@@ -1,0 +1,321 @@
+//! `placet wallet`: an investor's wallet.
+
+mod open;
+mod show;
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use placet_protocol::field::AssetId;
+use placet_protocol::sealed::Credential;
+use placet_protocol::wire::Wire;
+use placet_wallet::holder::ReceivedState;
+use placet_wallet::keystore::{Role, RoleKeys};
+use placet_wallet::seed::Phrase;
+use serde_json::json;
+
+pub use open::{Purpose, Wallet, genesis};
+pub use show::describe_claims;
+
+use crate::app::{App, fresh_phrase};
+use crate::data::{Name, Party, Public};
+use crate::fail::{Failure, Result};
+use crate::output::Report;
+use crate::secret::{self, Shown};
+use crate::transfer::{self, Wish};
+use crate::{amount, lookup, time};
+
+/// Which wallet.
+#[derive(Args)]
+pub struct Which {
+    /// Name of the wallet in the data directory
+    #[arg(long, short, default_value = "default", env = "PLACET_WALLET", value_name = "NAME")]
+    pub wallet: Name,
+}
+
+/// Commands of an investor.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a wallet; its seed phrase is shown once, on the terminal
+    New {
+        #[command(flatten)]
+        which: Which,
+        /// Write the seed phrase to this file descriptor instead of the terminal
+        #[arg(long, value_name = "N")]
+        phrase_fd: Option<u32>,
+    },
+    /// Make a wallet from a seed phrase; `sync` then brings everything back from the ledger
+    Restore {
+        #[command(flatten)]
+        which: Which,
+        /// Read the seed phrase from this file descriptor instead of asking
+        #[arg(long, value_name = "N")]
+        phrase_fd: Option<u32>,
+    },
+    /// Show the seed phrase again, on the terminal or on a file descriptor
+    Phrase {
+        #[command(flatten)]
+        which: Which,
+        /// Write the seed phrase to this file descriptor instead of the terminal
+        #[arg(long, value_name = "N")]
+        phrase_fd: Option<u32>,
+    },
+    /// The wallets in the data directory
+    List,
+    /// Where this wallet receives; needs no passphrase
+    Address {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Follow the ledger to its newest block, then settle what receivers have accepted
+    Sync {
+        #[command(flatten)]
+        which: Which,
+        /// Only follow: leave settling to the next transfer
+        #[arg(long)]
+        no_settle: bool,
+    },
+    /// What the wallet holds, per asset
+    Balance {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Deliveries to and from this wallet
+    Deliveries {
+        #[command(flatten)]
+        which: Which,
+        /// Also those that are closed
+        #[arg(long)]
+        all: bool,
+    },
+    /// Credentials of this wallet
+    Credentials {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Take in a credential that came as a file
+    ImportCredential {
+        #[command(flatten)]
+        which: Which,
+        /// The file
+        file: PathBuf,
+    },
+    /// Send units of an asset; they are yours until the receiver accepts them
+    Send {
+        #[command(flatten)]
+        which: Which,
+        /// The asset: its name, its id, or the beginning of its id
+        #[arg(long, short)]
+        asset: String,
+        /// The receiver: an address, or the name of a wallet in this data directory
+        #[arg(long, short)]
+        to: String,
+        /// How many units
+        amount: String,
+        /// After how long they can be taken back: 12h, 7d, … up to 48 days
+        #[arg(long, default_value = "7d", value_parser = time::duration, value_name = "DURATION")]
+        deadline: u64,
+    },
+    /// Accept a delivery: the one that is open, the one that is named, or all
+    Accept {
+        #[command(flatten)]
+        which: Which,
+        /// The delivery: the beginning of its id; not needed if only one is open
+        delivery: Option<String>,
+        /// Accept every open delivery, one after the other
+        #[arg(long, conflicts_with = "delivery")]
+        all: bool,
+        /// Agree that units already held stay locked for longer
+        #[arg(long)]
+        longer_lock: bool,
+    },
+    /// Take a delivery back after its deadline
+    Refund {
+        #[command(flatten)]
+        which: Which,
+        /// The delivery: the beginning of its id; not needed if only one is due
+        delivery: Option<String>,
+    },
+    /// Give units back to the issuer; the amount is public and the transfer agent countersigns
+    Redeem {
+        #[command(flatten)]
+        which: Which,
+        /// The asset: its name, its id, or the beginning of its id
+        #[arg(long, short)]
+        asset: String,
+        /// How many units
+        amount: String,
+        /// The agent's name in the data directory [default: the one that has the asset's keys]
+        #[arg(long, value_name = "NAME")]
+        agent: Option<Name>,
+    },
+}
+
+/// Runs one of them.
+pub fn run(app: &mut App, command: &Command) -> Result<Report> {
+    match command {
+        Command::New { which, phrase_fd } => {
+            create(app, &which.wallet, fresh_phrase()?, Origin::Fresh(*phrase_fd))
+        }
+        Command::Restore { which, phrase_fd } => {
+            app.data.must_be_free(Party::Wallet, &which.wallet)?;
+            let phrase = secret::read_phrase(*phrase_fd)?;
+            create(app, &which.wallet, phrase, Origin::Restored)
+        }
+        Command::Phrase { which, phrase_fd } => phrase(app, &which.wallet, *phrase_fd),
+        Command::List => show::list(app),
+        Command::Address { which } => address(app, &which.wallet),
+        Command::Sync { which, no_settle } => sync(app, &which.wallet, !no_settle),
+        Command::Balance { which } => show::balance(app, &which.wallet),
+        Command::Deliveries { which, all } => show::deliveries(app, &which.wallet, *all),
+        Command::Credentials { which } => show::credentials(app, &which.wallet),
+        Command::ImportCredential { which, file } => import(app, &which.wallet, file),
+        Command::Send { which, asset, to, amount, deadline } => {
+            send(app, &which.wallet, asset, to, amount, *deadline)
+        }
+        Command::Accept { which, delivery, all, longer_lock } => {
+            let mut open = Wallet::open(app, &which.wallet, Purpose::Move)?;
+            let chosen = open.open_deliveries(delivery.as_deref(), *all)?;
+            let consent = *longer_lock;
+            let wishes = chosen.into_iter().map(|received| {
+                let title =
+                    format!("accepted {}", open.units(received.asset, received.note.amount));
+                Ok((title, Wish::Accept { delivery: received, consent }))
+            });
+            let wishes = wishes.collect::<Result<Vec<_>>>()?;
+            transfer::run(app, &mut open, wishes)
+        }
+        Command::Refund { which, delivery } => {
+            let mut open = Wallet::open(app, &which.wallet, Purpose::Move)?;
+            let (asset, sent) = open.due_delivery(delivery.as_deref())?;
+            let title = format!("took back {}", open.units(asset, sent.note.amount));
+            transfer::run(app, &mut open, vec![(title, Wish::Refund { asset, delivery: sent.cm })])
+        }
+        Command::Redeem { which, asset, amount, agent } => {
+            redeem(app, &which.wallet, asset, amount, agent.as_ref())
+        }
+    }
+}
+
+/// Where a new wallet's phrase comes from.
+enum Origin {
+    /// The system's randomness; it goes to a descriptor or to the terminal.
+    Fresh(Option<u32>),
+    /// The user.
+    Restored,
+}
+
+fn create(app: &mut App, name: &Name, phrase: Phrase, origin: Origin) -> Result<Report> {
+    let address = phrase.seed().address();
+    let keys = RoleKeys { role: Role::Holder, phrase, federation: None };
+    let public = Public { address: Some(address), key: None, name: None };
+    app.new_party(Party::Wallet, name, &keys, &public)?;
+    let advice = match origin {
+        Origin::Restored => "`placet wallet sync` brings everything back from the ledger",
+        Origin::Fresh(descriptor) => match secret::show_phrase(&keys.phrase, descriptor)? {
+            Shown::Yes => "keep the seed phrase: it restores the wallet on any machine",
+            Shown::NoTerminal => {
+                "no terminal: `placet wallet phrase` shows the seed phrase; write it down"
+            }
+        },
+    };
+    let text = format!("wallet {name}\naddress {address}\n{advice}");
+    Ok(Report::new(text, json!({ "wallet": name.to_string(), "address": address.to_string() })))
+}
+
+fn phrase(app: &mut App, name: &Name, descriptor: Option<u32>) -> Result<Report> {
+    let home = app.data.home(Party::Wallet, name)?;
+    let keys = app.unlock(&home)?;
+    match secret::show_phrase(&keys.phrase, descriptor)? {
+        Shown::Yes => Ok(Report::new("keep it secret", json!({ "wallet": name.to_string() }))),
+        Shown::NoTerminal => Err(Failure::input(
+            "no-terminal",
+            "there is no terminal to show the phrase on",
+            "pass a file descriptor: --phrase-fd 4 4>file",
+        )),
+    }
+}
+
+fn address(app: &App, name: &Name) -> Result<Report> {
+    let home = app.data.home(Party::Wallet, name)?;
+    let address = lookup::address(&app.data, &home.name.to_string())?.to_string();
+    Ok(Report::new(address.clone(), json!({ "wallet": name.to_string(), "address": address })))
+}
+
+fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
+    let purpose = if settle { Purpose::Move } else { Purpose::Look };
+    let mut wallet = Wallet::open(app, name, purpose)?;
+    let (settled, hindrance) =
+        if settle { transfer::settle_all(app, &mut wallet)? } else { (0, None) };
+    let anchor = wallet.holder.anchor()?;
+    let open = wallet.holder.received().iter().filter(|r| r.state == ReceivedState::Open).count();
+    let mut lines = vec![format!("at block {}, {}", anchor.height, time::format(anchor.time))];
+    if settled > 0 {
+        lines.push(format!("settled: {settled}"));
+    }
+    if let Some(hindrance) = &hindrance {
+        lines.push(format!("accepted deliveries cannot be settled now: {hindrance}"));
+    }
+    if open > 0 {
+        lines.push(format!("to be accepted: {open}"));
+    }
+    let json = json!({
+        "height": anchor.height, "time": anchor.time, "settled": settled,
+        "hindrance": hindrance.map(|hindrance| hindrance.code()), "open_deliveries": open,
+        "pending": wallet.holder.pending().len(),
+    });
+    Ok(Report::new(lines.join("\n"), json))
+}
+
+fn import(app: &mut App, name: &Name, file: &Path) -> Result<Report> {
+    let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let credential = Credential::from_wire(&bytes).map_err(|_| {
+        Failure::input(
+            "credential",
+            format!("{} is not a credential file", file.display()),
+            "ask the attestor to export it again",
+        )
+    })?;
+    let mut wallet = Wallet::open(app, name, Purpose::Move)?;
+    wallet.holder.import(credential)?;
+    Ok(Report::new("imported", json!({ "wallet": name.to_string(), "imported": true })))
+}
+
+fn send(
+    app: &mut App,
+    name: &Name,
+    asset: &str,
+    to: &str,
+    units: &str,
+    deadline: u64,
+) -> Result<Report> {
+    let to = lookup::address(&app.data, to)?;
+    let mut wallet = Wallet::open(app, name, Purpose::Move)?;
+    let (asset, units) = asset_and_amount(&wallet, asset, units)?;
+    let title = format!("sent {}", wallet.units(asset, units.get()));
+    let wish = Wish::Send { asset, to, units, deadline };
+    transfer::run(app, &mut wallet, vec![(title, wish)])
+}
+
+fn redeem(
+    app: &mut App,
+    name: &Name,
+    asset: &str,
+    units: &str,
+    agent: Option<&Name>,
+) -> Result<Report> {
+    let mut wallet = Wallet::open(app, name, Purpose::Move)?;
+    let (asset, units) = asset_and_amount(&wallet, asset, units)?;
+    let title = format!("redeemed {}", wallet.units(asset, units.get()));
+    let wish = Wish::Redeem { asset, units, agent: agent.cloned() };
+    transfer::run(app, &mut wallet, vec![(title, wish)])
+}
+
+fn asset_and_amount(wallet: &Wallet, asset: &str, units: &str) -> Result<(AssetId, NonZeroU64)> {
+    let asset = lookup::asset(&wallet.holder.read()?, asset)?;
+    let units = amount::parse(units, asset.registration.metadata.decimals)?;
+    let units = NonZeroU64::new(units)
+        .ok_or_else(|| Failure::input("amount", "the amount is zero", "write how many units"))?;
+    Ok((asset.id, units))
+}

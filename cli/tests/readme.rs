@@ -1,0 +1,164 @@
+//! The commands that README and guides show are run as they stand there: every line of a `console`
+//! block that begins with `$ placet`, in order, in a fresh directory.
+
+mod support;
+
+use std::path::Path;
+
+use support::{BINARY, Scene, workspace};
+
+const ASSET: &str = "\"Example Growth Fund, Class A\"";
+
+/// A document, what has to have happened before some of its commands, and the words in it that
+/// stand for something of the reader's.
+struct Guide {
+    path: &'static str,
+    before: &'static [(&'static str, &'static [&'static str])],
+    words: &'static [(&'static str, &'static str)],
+}
+
+/// A network with two attestors, and keys for issuer and agent.
+const NETWORK: &[&str] = &[
+    "placet network init",
+    "placet attestor new --attestor alpha --title \"Alpha KYC\"",
+    "placet attestor new --attestor beta --title \"Beta Identity\"",
+];
+
+const GUIDES: &[Guide] = &[
+    Guide { path: "README.md", before: &[], words: &[] },
+    Guide { path: "docs/guides/authority.md", before: &[], words: &[("FILE", "list.csv")] },
+    Guide {
+        path: "docs/guides/attestor.md",
+        before: &[("placet", &["placet network init", "placet wallet new --wallet alice"])],
+        words: &[("ADDRESS", "alice"), ("INDEX", "0")],
+    },
+    Guide {
+        path: "docs/guides/issuer.md",
+        before: &[("placet", NETWORK), ("placet asset", &["placet wallet new --wallet alice"])],
+        words: &[("ASSET", ASSET), ("ADDRESS", "alice"), ("HOLDER", "alice")],
+    },
+    Guide {
+        path: "docs/guides/investor.md",
+        before: &[
+            ("placet", NETWORK),
+            (
+                "placet wallet sync",
+                &[
+                    "placet wallet new --wallet bob",
+                    "placet attestor issue --attestor beta --to alice --person docs/examples/alice.toml",
+                    "placet issuer new",
+                    "placet agent new",
+                    "placet asset create --policy docs/examples/policy.toml",
+                    "placet asset mint \"Example Growth Fund, Class A\" --to alice 5000",
+                ],
+            ),
+            ("placet wallet refund", &["placet network advance 8d"]),
+        ],
+        words: &[("ASSET", ASSET), ("ADDRESS", "bob")],
+    },
+];
+
+/// The commands of a document's `console` blocks; a backslash at the end continues a line.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let (mut inside, mut continued) = (false, false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = line.trim() == "```console";
+            continued = false;
+            continue;
+        }
+        let Some(part) = (if continued { Some(line) } else { line.strip_prefix("$ ") }) else {
+            continue;
+        };
+        if !inside {
+            continue;
+        }
+        let (part, more) = part.strip_suffix('\\').map_or((part, false), |part| (part, true));
+        match commands.last_mut().filter(|_| continued) {
+            Some(command) => command.push_str(part),
+            None => commands.push(part.to_owned()),
+        }
+        continued = more;
+    }
+    commands.retain(|command| command.split_whitespace().next() == Some("placet"));
+    commands
+}
+
+fn shell(scene: &Scene, path: &str, command: &str) {
+    let own = Path::new(BINARY).parent().expect("a file is in a directory");
+    let inherited = std::env::var("PATH").unwrap_or_default();
+    let output = scene
+        .program("sh")
+        .args(["-c", command])
+        .env("PATH", format!("{}:{inherited}", own.display()))
+        .output()
+        .expect("a shell runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{path}: `{command}` failed:\n{errors}");
+}
+
+fn perform(guide: &Guide) {
+    let scene = Scene::new();
+    let list =
+        "country_numeric,country_alpha3,document_type,document_number\n250,FRA,passport,X1\n";
+    std::fs::write(scene.path().join("list.csv"), list).unwrap();
+    let text = std::fs::read_to_string(workspace().join(guide.path)).expect(guide.path);
+    let commands = commands(&text);
+    assert!(!commands.is_empty(), "{} shows no command", guide.path);
+    let mut before: Vec<_> = guide.before.iter().collect();
+    for command in commands {
+        while let Some((first, _)) = before.first()
+            && command.starts_with(first)
+        {
+            for setup in before.remove(0).1 {
+                shell(&scene, guide.path, setup);
+            }
+        }
+        let words = command.split(' ').map(|word| {
+            let stands_for = guide.words.iter().find(|(placeholder, _)| *placeholder == word);
+            stands_for.map_or(word, |(_, value)| value)
+        });
+        shell(&scene, guide.path, &words.collect::<Vec<_>>().join(" "));
+    }
+    assert!(before.is_empty(), "{} no longer has the command {:?}", guide.path, before[0].0);
+}
+
+#[test]
+fn the_readmes_session_runs() {
+    perform(&GUIDES[0]);
+}
+
+#[test]
+fn the_guides_of_authorities_attestors_and_issuers_run() {
+    GUIDES[1..4].iter().for_each(perform);
+}
+
+#[test]
+fn the_guide_of_investors_runs() {
+    perform(&GUIDES[4]);
+}
+
+#[test]
+fn every_guide_is_run() {
+    for entry in std::fs::read_dir(workspace().join("docs/guides")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let path = format!("docs/guides/{}", name.to_str().unwrap());
+        assert!(GUIDES.iter().any(|guide| guide.path == path), "{path} is not run by this test");
+    }
+}
+
+#[test]
+fn the_first_screen_has_the_two_commands() {
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let screen: Vec<_> = readme.lines().take(25).collect();
+    let has = |command: &str| screen.iter().any(|line| line.trim_start().starts_with(command));
+    assert!(has("cargo run --release -- demo"), "how to see it");
+    assert!(has("cargo test"), "how to check it");
+}
+
+#[test]
+fn commands_are_found_in_console_blocks_only() {
+    let text = "$ placet a\n```console\n$ placet b \\\n  --c\noutput\n$ cargo x\n```\n```sh\n$ placet d\n```";
+    assert_eq!(commands(text), ["placet b   --c"]);
+}
