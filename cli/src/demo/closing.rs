@@ -54,8 +54,7 @@ fn lines(page: &Page, table: &Table) {
 
 /// The transfer agent's register beside the truth, and the supply turnstile.
 pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result<()> {
-    let asset = stage.asset;
-    let register = stage.agent()?.register(asset).map_err(fault)?;
+    let register = stage.rebuilt_register()?;
     let differences = compare(stage, books, &register)?;
     report.register_exact = differences.is_empty();
     report.differences.extend(differences);
@@ -63,8 +62,9 @@ pub fn register(stage: &mut Stage, books: &Books, report: &mut Report) -> Result
     let page = report.page();
     page.section("The transfer agent's register");
     page.text(
-        "Rebuilt from the agent's seed and the blocks alone. Names are the agent's own files; the \
-         chain has neither them nor a balance.",
+        "Made anew from the agent's seed and the blocks alone, and so are the five wallets that it \
+         is compared with. Names are in the agent's own files; the chain has neither them nor a \
+         balance.",
     );
     page.line("");
     let mut table =
@@ -128,16 +128,18 @@ fn compare(stage: &mut Stage, books: &Books, register: &Register) -> Result<Vec<
         };
         let subject = person.profile().document().subject();
         let subject = subject.filter(|_| books.has_moved(person));
-        let asset = stage.asset;
-        let own = stage.holder(person)?.account(asset).map(|account| account.holding);
         if entry.holding != books.holding(person) {
             differences.push(format!("the register is wrong about {name}"));
         }
         if entry.subject != subject {
             differences.push(format!("the register has another document of {name}"));
         }
-        if own != Some(books.holding(person)) {
-            differences.push(format!("{name}'s wallet is wrong"));
+        let asset = stage.asset;
+        let own = stage.holder(person)?.account(asset).map(|account| account.holding);
+        for own in [own, stage.restored_holding(person)?] {
+            if own != Some(books.holding(person)) {
+                differences.push(format!("{name}'s wallet is wrong"));
+            }
         }
     }
     let state = stage.public_state()?;

@@ -80,7 +80,7 @@ cases! {
         "forged: uses it anyway";
     /// The identity credential was taken back, and the window of the old root is over.
     Revoked, "revoked-credential", "identity-member", "registry-root-unknown",
-        "true, but an old root";
+        "true proof, old root";
     /// No rule lets residents acquire.
     Barred, "barred-jurisdiction", "jurisdiction-allowed", "proof-invalid",
         "forged: rule of France";
@@ -101,13 +101,13 @@ cases! {
         "forged: nothing locked";
     /// One holder more than the policy allows.
     Holders, "too-many-holders", "too-many-holders", "too-many-holders",
-        "true, a public rule";
+        "true proof, public rule";
     /// Takes the same delivery in twice.
     DoubleSpend, "double-spend", "delivery-closed", "nullifier-spent",
-        "true, but spent before";
+        "true proof, spent before";
     /// The transfer agent froze the position.
     Frozen, "frozen-position", "frozen", "nullifier-frozen",
-        "true, a public rule";
+        "true proof, public rule";
     /// Uses a credential that was issued to another key.
     Borrowed, "someone-elses-credential", "identity-member", "proof-invalid",
         "forged: Amélie's papers";

@@ -17,7 +17,8 @@ use placet_protocol::transaction::{PublishedPolicy, Transaction, TransferTransac
 use placet_protocol::transfer::Transfer;
 use placet_prover::{Phase, ProofSeed, Prover};
 use placet_registry::sanctions::{OFAC_SDN_CSV, list_from_csv};
-use placet_wallet::agent::Agent;
+use placet_wallet::account::Holding;
+use placet_wallet::agent::{Agent, Register};
 use placet_wallet::attestor::{Attestor, IdentityFindings, InvestorFindings};
 use placet_wallet::holder::{
     Draft, Holder, LockConsent, Payment, PlanError, Prepared, ReceivedState, Request, Slot,
@@ -93,8 +94,10 @@ pub struct Stage {
     pub forged: usize,
     /// Constraints of the statement with its instance variables.
     pub rows: usize,
+    directory: PathBuf,
     prover: Prover<Transfer>,
     progress: Progress,
+    agent_seed: Seed,
     seeds: Vec<Seed>,
     holders: Vec<Holder>,
     identity: Attestor,
@@ -139,7 +142,8 @@ impl Stage {
         let identity = attestor("identity-provider")?;
         let accreditor = attestor("accreditor")?;
         let issuer = Issuer::open(&file("issuer"), &genesis, &seed()?).map_err(fault)?;
-        let agent = Agent::open(&file("agent"), &genesis, &seed()?).map_err(fault)?;
+        let agent_seed = seed()?;
+        let agent = Agent::open(&file("agent"), &genesis, &agent_seed).map_err(fault)?;
         let seeds = Person::ALL.iter().map(|_| seed()).collect::<Result<Vec<_>>>()?;
         let holders = Person::ALL
             .iter()
@@ -157,8 +161,10 @@ impl Stage {
             verifying: Vec::new(),
             forged: 0,
             rows: shape.rows,
+            directory: place.path.clone(),
             prover,
             progress,
+            agent_seed,
             seeds,
             holders,
             identity,
@@ -233,7 +239,7 @@ impl Stage {
                 let before = state.holders.saturating_add_signed(-tx.body.holders_delta.signed());
                 let holders = match tx.body.holders_delta.signed() {
                     0 => format!("still {before} holders"),
-                    _ => format!("{before} holders become {}", state.holders),
+                    _ => format!("from {before} to {} holders", state.holders),
                 };
                 let redeemed = match tx.body.redeemed() {
                     0 => String::new(),
@@ -378,10 +384,25 @@ impl Stage {
         Ok(())
     }
 
-    /// The transfer agent, up to date.
-    pub fn agent(&mut self) -> Result<&Agent> {
-        self.sync_officers()?;
-        Ok(&self.agent)
+    /// The agent's register, made anew from its seed and the blocks alone.
+    pub fn rebuilt_register(&self) -> Result<Register> {
+        let _working = self.progress.spinner("rebuilding the register from the blocks");
+        let path = self.directory.join("agent-rebuilt.redb");
+        let genesis = self.chain.node().genesis();
+        let mut agent = Agent::open(&path, genesis, &self.agent_seed).map_err(fault)?;
+        agent.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        agent.register(self.asset).map_err(fault)
+    }
+
+    /// What a wallet holds that was restored from its seed and the blocks alone.
+    pub fn restored_holding(&self, person: Person) -> Result<Option<Holding>> {
+        let _working = self.progress.spinner("restoring a wallet from its seed");
+        let path = self.directory.join(format!("holder-{}-restored.redb", person as usize));
+        let genesis = self.chain.node().genesis();
+        let seed = &self.seeds[person as usize];
+        let mut wallet = Holder::open(&path, genesis, seed).map_err(fault)?;
+        wallet.sync(&self.chain, &mut |_| {}).map_err(fault)?;
+        Ok(wallet.account(self.asset).map(|account| account.holding))
     }
 
     // --- holders ---
