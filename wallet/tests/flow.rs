@@ -158,7 +158,10 @@ fn rules_of_the_policy_are_named() {
     world.accredit(1, 4, 4_000);
     world.sync();
 
-    world.update_policy(|policy| policy.capital_rule = true);
+    world.update_policy(|policy| {
+        policy.capital_rule = true;
+        policy.currency = "EUR".parse().ok();
+    });
     let result = accept_newest(&mut world, 1, LockConsent::Ask);
     assert_eq!(violation(result), Violation::CapitalSufficient);
     world.accredit(1, 4, 50 * 100 * 10);
@@ -304,6 +307,26 @@ fn what_never_reached_the_chain_expires_from_the_journal() {
     world.sync();
     assert!(world.holders[0].pending().is_empty());
     world.act(0, &Request::send(asset, payment(&world, 1, 10))).unwrap();
+}
+
+#[test]
+fn two_attempts_from_one_position_share_nothing_but_its_nullifier() {
+    let world = funded(3);
+    let attempt = |to| {
+        let draft = world.holders[0].plan(&Request::send(world.asset, payment(&world, to, 10)));
+        let draft = draft.unwrap();
+        let key = draft.witness.evaluate(draft.context.now, 0).made_key;
+        (draft.public, key)
+    };
+    let ((one, one_key), (two, two_key)) = (attempt(1), attempt(2));
+    assert_eq!(one.nf_position, two.nf_position);
+    assert!(one_key != two_key);
+    assert_ne!(one.nf_delivery, two.nf_delivery);
+    assert_ne!(one.receipt, two.receipt);
+    assert_ne!(one.cm_delivery, two.cm_delivery);
+    for (a, b) in one.disclosure.iter().zip(&two.disclosure) {
+        assert_ne!(a, b);
+    }
 }
 
 #[test]
