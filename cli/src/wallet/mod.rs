@@ -246,6 +246,12 @@ fn address(app: &App, name: &Name) -> Result<Report> {
 fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
     let purpose = if settle { Purpose::Move } else { Purpose::Look };
     let mut wallet = Wallet::open(app, name, purpose)?;
+    if settle && !wallet.holder.pending().is_empty() {
+        // What an interrupted command left in the journal goes out again: it is executed now, or
+        // refused and forgotten. Either way nothing blocks the next transaction.
+        wallet.holder.resubmit(&wallet.chain)?;
+        wallet.sync(app)?;
+    }
     let (settled, hindrance) =
         if settle { transfer::settle_all(app, &mut wallet)? } else { (0, None) };
     let anchor = wallet.holder.anchor()?;
