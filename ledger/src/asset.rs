@@ -7,6 +7,7 @@ use placet_protocol::transaction::asset::{
     SetPolicy, asset_id,
 };
 use placet_protocol::transaction::policy::PublishedPolicy;
+use placet_protocol::transaction::{BadSequence, check_sequence};
 use redb::WriteTransaction;
 
 use crate::execute::{Context, Failure, advance};
@@ -126,9 +127,10 @@ pub(crate) fn mint(
 
 /// Checks and takes over the sequence number of an officer's message.
 fn next_sequence(asset: &mut AssetRecord, sequence: u64) -> Result<(), Failure> {
-    if sequence <= asset.sequence {
-        return Err(Refusal::SequenceReplayed.into());
-    }
+    check_sequence(asset.sequence, sequence).map_err(|bad| match bad {
+        BadSequence::Replayed => Refusal::SequenceReplayed,
+        BadSequence::TooFar => Refusal::SequenceTooFar,
+    })?;
     asset.sequence = sequence;
     Ok(())
 }

@@ -136,6 +136,9 @@ refusals! {
     /// A message was seen before or came after a later one.
     SequenceReplayed, 41, "sequence-replayed", NONE,
         "the message's sequence number is not above the last one; sign a new message with a higher number";
+    /// A sequence number that would use up too many others.
+    SequenceTooFar, 42, "sequence-too-far", NONE,
+        "the message's sequence number is above the last one by more than 2^20; sign a new message with the last number plus one";
 
     // Registry.
     /// Too few sitting authorities approve.

@@ -59,6 +59,7 @@ impl From<CredentialError> for Failure {
         use CredentialError as C;
         let refusal = match error {
             C::Replayed => Refusal::SequenceReplayed,
+            C::SequenceTooFar => Refusal::SequenceTooFar,
             C::Duplicate => Refusal::CredentialExists,
             C::Nobody => Refusal::UnknownAttestor,
             C::Full => Refusal::RegistryFull,

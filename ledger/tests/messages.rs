@@ -10,7 +10,7 @@ use placet_protocol::field::{AssetId, AttestorId, Nullifier};
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::asset::{Freeze, Officer, Pause, Release, Rotation};
 use placet_protocol::transaction::registry::{SubjectTag, UniquenessTags};
-use placet_protocol::transaction::{RotateAgentKey, Signed, Transaction};
+use placet_protocol::transaction::{MAX_SEQUENCE_STEP, RotateAgentKey, Signed, Transaction};
 
 #[test]
 fn attestors_are_admitted_by_a_majority_once() {
@@ -269,6 +269,33 @@ fn officers_act_in_sequence_within_their_powers() {
     world.accept(vec![rotate(3, &issuer(), &key(60))]);
     assert_eq!(world.refusal(freeze(4, &agent())), Some(Refusal::SignatureInvalid));
     world.accept(vec![freeze(4, &key(60))]);
+}
+
+#[test]
+fn one_message_cannot_use_up_all_sequence_numbers() {
+    let mut world = World::memory();
+    let asset = world.asset("A");
+    let chain = world.chain;
+    let pause = |sequence, paused, by, key: &SigningKey| {
+        let message = Pause { asset, sequence, paused, by };
+        Transaction::PauseAsset(Signed::new(message, &chain, key))
+    };
+    // Whoever stole the agent's key, or the attestor's, cannot silence everybody for good.
+    for sequence in [u64::MAX, MAX_SEQUENCE_STEP + 1] {
+        let theft = pause(sequence, true, Officer::Agent, &agent());
+        assert_eq!(world.refusal(theft), Some(Refusal::SequenceTooFar));
+        let issue = world.issue(sequence, None);
+        assert_eq!(world.refusal(issue), Some(Refusal::SequenceTooFar));
+    }
+    world.accept(vec![pause(MAX_SEQUENCE_STEP, true, Officer::Agent, &agent())]);
+    world.accept(vec![pause(MAX_SEQUENCE_STEP + 1, false, Officer::Issuer, &issuer())]);
+    let issue = world.issue(MAX_SEQUENCE_STEP, None);
+    world.accept(vec![issue]);
+    assert_eq!(
+        world.refusal(world.revoke(u64::MAX, 0, true)),
+        Some(Refusal::SequenceTooFar)
+    );
+    world.accept(vec![world.revoke(MAX_SEQUENCE_STEP + 1, 0, true)]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use placet_protocol::credential::{leaf, nobody, tombstone};
 use placet_protocol::field::{AttestorId, CredentialInner, RegistryRoot, to_bytes};
 use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
 use placet_protocol::transaction::registry::UniquenessTags;
+use placet_protocol::transaction::{self, BadSequence};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::persons::{self, PersonError};
@@ -48,6 +49,12 @@ pub enum CredentialError {
          message with a higher sequence number"
     )]
     Replayed,
+    /// The sequence number is above the attestor's last one by more than 2^20.
+    #[error(
+        "the sequence number leaps ahead by more than 2^20; sign again with the attestor's last \
+         sequence number plus one"
+    )]
+    SequenceTooFar,
     /// This attestor already issued this very credential, perhaps revoked since.
     #[error("this credential was issued before; issue a new one with a fresh salt")]
     Duplicate,
@@ -108,7 +115,8 @@ impl From<TreeError> for CredentialError {
 pub struct Issuance<'a> {
     /// The attestor.
     pub attestor: AttestorId,
-    /// Above every sequence number the attestor used before; at least 1.
+    /// Above every sequence number the attestor used before, by 1 to
+    /// [`transaction::MAX_SEQUENCE_STEP`].
     pub sequence: u64,
     /// The commitment to the credential.
     pub inner: CredentialInner,
@@ -121,7 +129,7 @@ pub struct Issuance<'a> {
 pub struct Revocation {
     /// The attestor.
     pub attestor: AttestorId,
-    /// Above every sequence number the attestor used before; at least 1.
+    /// As in [`Issuance::sequence`].
     pub sequence: u64,
     /// Index of the credential.
     pub index: u64,
@@ -292,7 +300,11 @@ fn check_sequence(
     attestor: AttestorId,
     sequence: u64,
 ) -> Result<(), CredentialError> {
-    if sequence > last_sequence(txn, attestor)? { Ok(()) } else { Err(CredentialError::Replayed) }
+    let last = last_sequence(txn, attestor)?;
+    transaction::check_sequence(last, sequence).map_err(|bad| match bad {
+        BadSequence::Replayed => CredentialError::Replayed,
+        BadSequence::TooFar => CredentialError::SequenceTooFar,
+    })
 }
 
 fn decode_record(index: u64, attestor: &[u8; 32], state: u8) -> Result<Record, StoreError> {

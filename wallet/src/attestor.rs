@@ -191,7 +191,8 @@ impl AttestorState {
 
     /// Takes the next sequence number: above everything used here and on the chain.
     fn take_sequence(&mut self, txn: &WriteTransaction) -> Result<u64, StoreError> {
-        let next = self.sequence.max(credentials::last_sequence(txn, self.id)?) + 1;
+        let last = self.sequence.max(credentials::last_sequence(txn, self.id)?);
+        let next = last.saturating_add(1);
         txn.open_table(SEQUENCE)?.insert((), next)?;
         self.sequence = next;
         Ok(next)

@@ -190,7 +190,7 @@ impl Issuer {
 
     /// Stops or resumes all transfers of an asset.
     pub fn pause(&self, asset: AssetId, paused: bool) -> Result<Transaction, IssuerError> {
-        let sequence = self.asset(asset)?.sequence + 1;
+        let sequence = self.asset(asset)?.sequence.saturating_add(1);
         let message = Pause { asset, sequence, paused, by: Officer::Issuer };
         Ok(Transaction::PauseAsset(Signed::new(message, self.chain(), &self.signing)))
     }

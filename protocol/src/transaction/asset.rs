@@ -503,8 +503,8 @@ macro_rules! nullifier_lists {
         pub struct $name {
             /// Whose.
             pub asset: AssetId,
-            /// Above that of every freeze, release, pause or rotation of the asset before; at least
-            /// 1.
+            /// Above that of every freeze, release, pause or rotation of the asset before, by 1 to
+            /// [`super::MAX_SEQUENCE_STEP`].
             pub sequence: u64,
             /// At least one; ascending, distinct.
             pub nullifiers: Vec<Nullifier>,

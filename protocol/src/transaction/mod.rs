@@ -34,6 +34,34 @@ pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
 /// Longest encoding of a sanctions list.
 pub const MAX_SANCTIONS_BYTES: usize = registry::MAX_SANCTIONS * 32 + 256;
 
+/// How far one message may move a sequence number. Without a bound the holder of a stolen key could
+/// use up all numbers with one message, and nobody could ever answer it.
+pub const MAX_SEQUENCE_STEP: u64 = 1 << 20;
+
+/// Why a sequence number does not follow the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSequence {
+    /// Not above the last one.
+    #[error("the sequence number is not above the last one; sign a new message with a higher one")]
+    Replayed,
+    /// Above the last one by more than [`MAX_SEQUENCE_STEP`].
+    #[error("the sequence number leaps ahead by more than 2^20; sign with the last one plus one")]
+    TooFar,
+}
+
+/// Whether a message with this sequence number may follow the `last` one of the same sequence, 0
+/// before the first. Gaps are fine: a message that was signed and never sent leaves one.
+///
+/// # Errors
+/// [`BadSequence`].
+pub fn check_sequence(last: u64, sequence: u64) -> Result<(), BadSequence> {
+    match sequence.checked_sub(last) {
+        None | Some(0) => Err(BadSequence::Replayed),
+        Some(step) if step > MAX_SEQUENCE_STEP => Err(BadSequence::TooFar),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Names a transaction on one chain.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxId(pub [u8; 32]);
@@ -247,5 +275,23 @@ impl Wire for Transaction {
             12 => Self::RotateAgentKey(Wire::read(input)?),
             _ => return Err(DecodeError::UnknownTag),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_rise_in_bounded_steps() {
+        for last in [0, 1, 77, u64::MAX - MAX_SEQUENCE_STEP] {
+            assert_eq!(check_sequence(last, last + 1), Ok(()));
+            assert_eq!(check_sequence(last, last + MAX_SEQUENCE_STEP), Ok(()));
+            assert_eq!(check_sequence(last, last), Err(BadSequence::Replayed));
+            assert_eq!(check_sequence(last, 0), Err(BadSequence::Replayed));
+        }
+        assert_eq!(check_sequence(5, 6 + MAX_SEQUENCE_STEP), Err(BadSequence::TooFar));
+        assert_eq!(check_sequence(0, u64::MAX), Err(BadSequence::TooFar));
+        assert_eq!(check_sequence(u64::MAX, u64::MAX), Err(BadSequence::Replayed));
     }
 }

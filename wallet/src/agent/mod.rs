@@ -320,7 +320,7 @@ impl Agent {
 
     /// Stops or resumes all transfers of an asset.
     pub fn pause(&self, asset: AssetId, paused: bool) -> Result<Transaction, AgentError> {
-        let sequence = self.asset(asset)?.sequence + 1;
+        let sequence = self.asset(asset)?.sequence.saturating_add(1);
         let message = Pause { asset, sequence, paused, by: Officer::Agent };
         let signed = Signed::new(message, self.chain(), &self.state().signing);
         Ok(Transaction::PauseAsset(signed))
@@ -331,7 +331,8 @@ impl Agent {
         asset: AssetId,
         nullifiers: Vec<Nullifier>,
     ) -> Result<Transaction, AgentError> {
-        let message = Freeze::new(asset, self.asset(asset)?.sequence + 1, nullifiers);
+        let sequence = self.asset(asset)?.sequence.saturating_add(1);
+        let message = Freeze::new(asset, sequence, nullifiers);
         let signed = Signed::new(message, self.chain(), &self.state().signing);
         Ok(Transaction::FreezeNullifiers(signed))
     }
@@ -344,7 +345,8 @@ impl Agent {
         if nullifiers.is_empty() {
             return Err(AgentError::NotFrozen);
         }
-        let message = Release::new(asset, self.asset(asset)?.sequence + 1, nullifiers);
+        let sequence = self.asset(asset)?.sequence.saturating_add(1);
+        let message = Release::new(asset, sequence, nullifiers);
         let signed = Signed::new(message, self.chain(), &self.state().signing);
         Ok(Transaction::ReleaseNullifiers(signed))
     }
