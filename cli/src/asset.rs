@@ -27,7 +27,7 @@ use crate::{agent, amount, lookup, time};
 /// Commands on assets.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Register an asset from a policy file with an [asset] table; issuer and agent sign
+    /// Register an asset from a policy file with an `asset` table; issuer and agent sign
     Create {
         /// The policy, as in docs/examples/policy.toml
         #[arg(long, short, value_name = "TOML")]
@@ -43,7 +43,7 @@ pub enum Command {
     Policy {
         /// The asset: its name, its id, or the beginning of its id
         asset: String,
-        /// The new policy; an [asset] table in it is ignored
+        /// The new policy; an `asset` table in it is ignored
         #[arg(long, short, value_name = "TOML")]
         policy: PathBuf,
         /// Close the window of the old version at once
@@ -113,7 +113,7 @@ impl Desk {
     }
 
     fn sync(&mut self, app: &App) -> Result<()> {
-        let task = app.progress.bar("following the ledger", 0);
+        let task = app.progress.bar("following the ledger");
         let mut show = |step: Step| task.at(step.height, step.of);
         let followed = self.issuer.sync(&self.chain, &mut show);
         followed.map(drop).map_err(|error| sync_failure(&self.chain, error))

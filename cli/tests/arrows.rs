@@ -94,7 +94,7 @@ fn validators_contain_no_circuits_and_no_prover() {
     }
     // The names are right: whoever proves has all of them.
     let prover = packages(&["-e", "normal", "-p", "placet-prover"]);
-    for forbidden in &NEVER_IN_A_VALIDATOR[..] {
+    for forbidden in NEVER_IN_A_VALIDATOR {
         assert!(prover.contains(*forbidden), "{forbidden} is not a package any more");
     }
 }

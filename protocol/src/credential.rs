@@ -101,7 +101,7 @@ impl IdentityCredential {
 pub struct InvestorCredential {
     /// The holder's key, x coordinate.
     pub holder: Fr,
-    /// Set of [`Category`] bits, 16 bits.
+    /// Set of [`CATEGORIES`] bits, 16 bits.
     pub categories: Fr,
     /// Capital in minor units of the policy's reference currency, 64 bits.
     pub capital: Fr,
