@@ -125,7 +125,7 @@ pub fn home_of(app: &App, asset: &AssetState, named: Option<&Name>) -> Result<Ho
 pub fn open(app: &mut App, chain: &Chain, home: &Home) -> Result<Agent> {
     let seed = app.unlock(home)?.phrase.seed();
     let mut agent = Agent::open(&home.store(), &genesis(chain)?, &seed)?;
-    let task = app.progress.bar("following the ledger", 0);
+    let task = app.progress.bar("following the ledger");
     let mut show = |step: Step| task.at(step.height, step.of);
     agent.sync(chain, &mut show).map_err(|error| sync_failure(chain, error))?;
     Ok(agent)

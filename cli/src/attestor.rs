@@ -137,7 +137,7 @@ impl Desk {
     }
 
     fn sync(&mut self, app: &App) -> Result<()> {
-        let task = app.progress.bar("following the ledger", 0);
+        let task = app.progress.bar("following the ledger");
         let mut show = |step: Step| task.at(step.height, step.of);
         let followed = self.attestor.sync(&self.chain, &mut show);
         followed.map(drop).map_err(|error| sync_failure(&self.chain, error))

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use placet_protocol::field::Subject;
 use placet_protocol::sanctions::SanctionsList;
+use placet_protocol::transaction::TxId;
+use placet_protocol::wire::Wire;
 use placet_registry::sanctions::{OFAC_SDN_CSV, list_from_csv};
+use placet_wallet::files::{Existing, write_atomically};
 use serde_json::json;
 
 use crate::app::App;
 use crate::chain::{self, Chain, node_failure};
 use crate::fail::{Exit, Failure, Result};
+use crate::inspect::describe;
 use crate::output::{Report, Table, fields};
 use crate::time;
 
@@ -31,6 +35,14 @@ pub enum Command {
     },
     /// Where the network stands: height, time, authorities and their mandates
     Status,
+    /// What everybody can see of a block, and of the block that holds a transaction
+    Block {
+        /// Height from 1, or the id of a transaction
+        which: String,
+        /// Also write the block with its signatures to this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Publish another list of sanctioned documents
     Sanctions {
         /// The list as CSV: country_numeric,country_alpha3,document_type,document_number
@@ -52,6 +64,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
     match command {
         Command::Init { name, sanctions } => init(app, name, sanctions.as_deref()),
         Command::Status => status(app),
+        Command::Block { which, out } => block(app, which, out.as_deref()),
         Command::Sanctions { csv, urgent } => sanctions(app, csv, *urgent),
         Command::Advance { by } => advance(app, *by),
     }
@@ -150,6 +163,35 @@ fn status(app: &mut App) -> Result<Report> {
         "sanctions_entries": sanctions.subjects.len(),
     });
     Ok(Report::new(format!("{lines}\n\n{table}"), json))
+}
+
+fn block(app: &mut App, which: &str, out: Option<&Path>) -> Result<Report> {
+    let chain = app.chain()?;
+    let view = chain.node().view().map_err(|error| node_failure(&error))?;
+    let height = match (which.parse::<u64>(), which.parse::<TxId>()) {
+        (Ok(height), _) => Some(height),
+        (_, Ok(id)) => view.status(id)?.map(|status| status.location.height),
+        _ => None,
+    };
+    let found = match height {
+        Some(height) => view.block(height)?,
+        None => None,
+    };
+    let found = found.ok_or_else(|| {
+        let message = format!("there is no block or transaction `{which}`");
+        let help = "write a height from 1, or a transaction id of 64 hexadecimal digits";
+        Failure::input("not-found", message, help)
+    })?;
+    if let Some(path) = out {
+        write_atomically(path, &found.to_wire(), Existing::Refuse)
+            .map_err(|error| Failure::file(path, &error))?;
+    }
+    let mut content = describe::certified(&found);
+    let id = chain.node().chain();
+    let ids: Vec<_> =
+        found.block.entries.iter().map(|entry| entry.transaction.id(&id).to_string()).collect();
+    describe::merge(&mut content, json!({ "ids": ids }));
+    Ok(Report::new(describe::render(&content, 0), content))
 }
 
 fn advance(app: &mut App, by: u64) -> Result<Report> {

@@ -28,10 +28,10 @@ impl Progress {
         Task(bar)
     }
 
-    /// Work of known length.
-    pub fn bar(&self, text: &str, length: u64) -> Task {
-        let bar = ProgressBar::with_draw_target(Some(length), self.target());
-        bar.set_style(style("{msg} [{bar:30}] {pos}/{len} {elapsed}"));
+    /// Work whose length the first step tells.
+    pub fn bar(&self, text: &str) -> Task {
+        let bar = ProgressBar::with_draw_target(Some(0), self.target());
+        bar.set_style(style("{msg}"));
         bar.set_message(text.to_owned());
         Task(bar)
     }
@@ -59,6 +59,7 @@ impl Task {
 
     /// How far it has come.
     pub fn at(&self, position: u64, length: u64) {
+        self.0.set_style(style("{msg} [{bar:30}] {pos}/{len} {elapsed}"));
         self.0.set_length(length);
         self.0.set_position(position);
     }

@@ -4,11 +4,11 @@ mod support;
 
 use std::process::Stdio;
 
-use support::{BINARY, Scene, refusal};
+use support::{BINARY, Scene, refusal, workspace};
 
 /// Nouns with their verbs.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("network", &["init", "status", "sanctions", "advance"]),
+    ("network", &["init", "status", "block", "sanctions", "advance"]),
     (
         "wallet",
         &[
@@ -77,6 +77,23 @@ fn there_are_no_other_commands() {
     assert_eq!(nouns, known);
     for (noun, verbs) in COMMANDS.iter().filter(|(_, verbs)| !verbs.is_empty()) {
         assert_eq!(words(&scene.text(&[noun, "--help"])), *verbs, "{noun}");
+    }
+}
+
+#[test]
+fn the_reference_has_every_command_and_exit_code() {
+    let reference = std::fs::read_to_string(workspace().join("docs/commands.md")).unwrap();
+    for (noun, verbs) in COMMANDS {
+        let names = verbs.iter().map(|verb| format!("`{noun} {verb}`"));
+        let alone = verbs.is_empty().then(|| format!("`{noun}`"));
+        for name in names.chain(alone) {
+            assert!(reference.contains(&name), "{name} is not in docs/commands.md");
+        }
+    }
+    let help = Scene::new().text(&["--help"]);
+    for code in 0..=7 {
+        assert!(reference.contains(&format!("| {code} | ")), "{code}");
+        assert!(help.contains(&format!("  {code}  ")), "{code}");
     }
 }
 

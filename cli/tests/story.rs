@@ -69,6 +69,8 @@ fn the_main_job_from_the_command_line() {
     assert_eq!(scene.json(&["wallet", "sync", "--wallet", "alice"])["settled"], 1);
     assert_eq!(balance(&scene, "alice"), ("3800".into(), "0".into()));
 
+    everybody_sees_that_and_not_what(&scene, sent["transaction"].as_str().unwrap());
+
     let registers = scene.json(&["agent", "register"]);
     let register = &registers[0];
     assert_eq!(register["exact"], true);
@@ -108,6 +110,23 @@ fn the_main_job_from_the_command_line() {
     assert_eq!(status["time"], 1_830_297_600);
 
     nothing_secret_is_on_disk(&scene);
+}
+
+/// The block of a transfer shows neither parties nor amount, and is recognised from a file.
+fn everybody_sees_that_and_not_what(scene: &Scene, id: &str) {
+    let block = scene.json(&["network", "block", id, "--out", "block.bin"]);
+    let transfer = &block["transactions"][0];
+    assert_eq!(transfer["transaction"], "transfer");
+    assert_eq!(transfer["redeemed"], 0);
+    assert!(transfer["assertions"].as_u64().unwrap() >= 4);
+    for hidden in ["amount", "to", "from", "holder", "subject"] {
+        assert!(transfer.get(hidden).is_none(), "{hidden}");
+    }
+    let inspected = scene.json(&["inspect", "block.bin"]);
+    assert_eq!(inspected["kind"], "certified block");
+    assert_eq!(inspected["content"]["transactions"], block["transactions"]);
+    assert_eq!(block["ids"], serde_json::json!([id]));
+    assert_eq!(scene.refused(&["network", "block", "999"], 3), "not-found");
 }
 
 /// Searches every file of the data directory for what must only be there encrypted.

@@ -1,7 +1,7 @@
 //! The public content of what crosses a trust border, as JSON and as indented lines.
 
 use placet_protocol::assertion::{SignedAssertion, Verdict};
-use placet_protocol::block::Block;
+use placet_protocol::block::{Block, CertifiedBlock};
 use placet_protocol::genesis::Genesis;
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transaction::asset::Officer;
@@ -90,6 +90,15 @@ pub fn transaction(tx: &Transaction) -> Value {
         }),
     };
     merge(&mut content, json!({ "transaction": tx.kind() }));
+    content
+}
+
+/// A final block with its transactions and the authorities that signed it.
+pub fn certified(certified: &CertifiedBlock) -> Value {
+    let mut content = block(&certified.block);
+    let signers: Vec<_> =
+        certified.signatures.iter().map(|signature| signature.authority.to_string()).collect();
+    merge(&mut content, json!({ "signed_by": signers }));
     content
 }
 

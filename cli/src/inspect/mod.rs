@@ -1,7 +1,7 @@
 //! `placet inspect`: says what a file or a text is and what is in it, without any key. Whatever is
 //! secret stays sealed.
 
-mod describe;
+pub mod describe;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -252,11 +252,7 @@ fn wire(bytes: &[u8]) -> Option<Found> {
         return Some(Found { kind: "transaction", content });
     }
     if let Ok(certified) = CertifiedBlock::from_wire(bytes) {
-        let mut content = describe::block(&certified.block);
-        let signers: Vec<_> =
-            certified.signatures.iter().map(|s| s.authority.to_string()).collect();
-        describe::merge(&mut content, json!({ "signed_by": signers }));
-        return Some(Found { kind: "certified block", content });
+        return Some(Found { kind: "certified block", content: describe::certified(&certified) });
     }
     if let Ok(found) = Block::from_wire(bytes) {
         return Some(Found { kind: "block", content: describe::block(&found) });

@@ -50,7 +50,7 @@ impl Wallet {
 
     /// Follows the network.
     pub fn sync(&mut self, app: &App) -> Result<view::Tip> {
-        let task = app.progress.bar("following the ledger", 0);
+        let task = app.progress.bar("following the ledger");
         let mut show = |step: Step| task.at(step.height, step.of);
         self.holder.sync(&self.chain, &mut show).map_err(|error| sync_failure(&self.chain, error))
     }
