@@ -15,7 +15,7 @@ use placet_wallet::agent::Register;
 use super::books::Books;
 use super::cast::Person;
 use super::refusals::{Case, Layer};
-use super::report::{Page, Report, money};
+use super::report::{Page, Report, WIDTH, money, wrap};
 use super::secrets::Secrets;
 use super::stage::{Stage, fault};
 use crate::fail::Result;
@@ -26,17 +26,21 @@ pub fn table(report: &mut Report) {
     let page = report.page();
     page.section("Refused: at the wallet, and past it");
     page.text(
-        "The wallet's own check names the clause before anything is proven. Past it the attacker \
-         goes straight to the authorities. A forged proof comes with valid public data, so the \
-         ledger can say no more than that it is invalid; a rule enforced in the open has its own \
-         code even for a proof that is true.",
+        "The wallet's own check names the clause before anything is proven. Past the wallet, the \
+         attacker goes straight to the authorities. What comes with a forged proof is valid in \
+         every public respect, so the ledger can say no more than that the proof is not; a rule \
+         enforced in the open has a code of its own, even for a proof that is true.",
     );
     page.line("");
-    let mut table = Table::new(&["case", "wallet", "ledger", "tried past the wallet"], &[]);
+    let mut table = Table::new(&["case", "wallet", "ledger", "proof"], &[]);
     for case in Case::ALL {
         let code = |layer| report.code(*case, layer).to_owned();
-        let cells =
-            [case.name().into(), code(Layer::Wallet), code(Layer::Ledger), case.attack().into()];
+        let cells = [
+            case.name().into(),
+            code(Layer::Wallet),
+            code(Layer::Ledger),
+            case.proof().name().into(),
+        ];
         table.row(cells.to_vec());
     }
     lines(page, &table);
@@ -157,7 +161,7 @@ fn compare(stage: &mut Stage, books: &Books, register: &Register) -> Result<Vec<
 pub fn what_authorities_saw(
     stage: &Stage,
     shown: &[(&str, TxId)],
-    secrets: &Secrets,
+    (secrets, public_amount): (&Secrets, u64),
     report: &mut Report,
 ) -> Result<()> {
     let blocks = stage.chain.node().blocks(1).map_err(fault)?;
@@ -174,7 +178,8 @@ pub fn what_authorities_saw(
     page.section("What the authorities saw");
     page.text(&format!(
         "{count} transfers of {bytes} bytes each: sending, accepting, settling, taking back and \
-         redeeming have one shape. Three of them, as the authorities keep them:",
+         redeeming have one shape. Three of them as the authorities keep them, without the sealed \
+         box for a receiver; what is for the agent is under one-time pads:",
     ));
     for (name, id) in shown {
         let status = stage.executed(*id)?;
@@ -193,15 +198,31 @@ pub fn what_authorities_saw(
         .map(Wire::to_wire)
         .collect();
     let found = secrets.search(&all, &unlisted);
+    // A search that finds nothing must be able to find something.
+    let mut public = Secrets::default();
+    public.add_amount(public_amount);
+    let able = !public.search(&all, &unlisted).is_empty();
+    report.expect(able, || "the search does not find what is public".to_owned());
+    let state = stage.common_state()?;
+    report.expect(state.is_some(), || "the authorities' states differ".to_owned());
+    let page = report.page();
     page.text(&format!(
         "All {} blocks, {} kB, were searched for {} names, documents, keys, addresses and \
-         transferred amounts, as bytes, in hexadecimal and in decimal: {}. (One document stands on \
-         the published sanctions list, and nowhere else.)",
+         transferred amounts, as bytes, in hexadecimal and in decimal: {}. Evelyn's document \
+         stands on the published sanctions list and nowhere else.",
         blocks.len(),
         all.iter().map(Vec::len).sum::<usize>() / 1000,
         secrets.len(),
         if found.is_empty() { page.green("none occurs") } else { page.red("SOME OCCUR") }
     ));
+    if let Some(state) = state {
+        let state = hex::encode(state);
+        page.text(&format!(
+            "The {} authorities executed every block for themselves and have one state, {}.",
+            report.authorities,
+            state.get(..16).unwrap_or_default()
+        ));
+    }
     let occurs = found.into_iter().map(|name| format!("{name} occurs in a block"));
     report.differences.extend(occurs);
     Ok(())
@@ -215,9 +236,8 @@ fn public_fields(page: &Page, body: &TransferBody, id: TxId) {
     page.item(
         "public",
         &format!(
-            "asset {}, time {}, holders {:+}, redeemed {}",
+            "asset {}, holders {:+}, redeemed {}",
             short(body.asset.get()),
-            body.now,
             body.holders_delta.signed(),
             money(body.redeemed())
         ),
@@ -225,11 +245,7 @@ fn public_fields(page: &Page, body: &TransferBody, id: TxId) {
     let (position, delivery) = (body.nf_position.get(), body.nf_delivery.get());
     page.item("spends", &[position, delivery].map(short).join("  "));
     page.item("appends", &body.leaves().map(|leaf| short(leaf.get())).join("  "));
-    page.item(
-        "for agent",
-        &format!("{}  under one-time pads", body.disclosure.map(short).join("  ")),
-    );
-    page.item("for receiver", "a sealed box of constant length");
+    page.item("for agent", &body.disclosure.map(short).join("  "));
 }
 
 /// How many authorities approved at each checkpoint.
@@ -273,11 +289,12 @@ pub fn verdict(report: &Report) -> String {
     let page = report.page();
     if report.differences.is_empty() {
         let text = format!(
-            "Everything came as expected: {} steps done, {} attempts refused twice each, register exact.",
+            "Everything came as expected: {} steps done, {} attempts refused at two layers, \
+             the register exact.",
             report.accepted.len(),
             Case::ALL.len()
         );
-        format!("\n{}", page.green(&text))
+        format!("\n{}", page.green(&wrap(&text, WIDTH).join("\n")))
     } else {
         let lines = report.differences.iter().map(|line| format!("  {line}\n"));
         format!("\n{}\n{}", page.red("Not everything came as expected:"), lines.collect::<String>())

@@ -1,10 +1,12 @@
 //! `placet demo`: the whole product in one run, with real proofs and the real OFAC document list.
-//! This file is the story; `cast` has the people, `stage` the network and the clients, `refusals`
-//! the attempts that must fail, `books` the truth, `closing` what is left to see in the end.
+//! This file is the story; `cast` has the people, `stage` the network and the clients, `proving`
+//! their proofs, `refusals` the attempts that must fail, `books` the truth, `closing` what is left
+//! to see in the end, `secrets` what must not be seen.
 
 mod books;
 mod cast;
 mod closing;
+mod proving;
 mod refusals;
 mod report;
 mod secrets;
@@ -235,7 +237,7 @@ impl Play {
         tell(
             report,
             Case::Capital,
-            "Carol is accredited, with EUR 90,000.00: a tenth does not cover 250.00 units",
+            "Carol is accredited, but a tenth of EUR 90,000.00 is too little",
         );
 
         let capital = Carol.profile().capital;
@@ -271,7 +273,7 @@ impl Play {
         tell(
             report,
             Case::Parking,
-            "Amélie has 610.40 parked in flight; 150.00 more would be 1,050.00 of 1,000.00",
+            "Amélie parks 610.40 in flight; 150.00 more make 1,050.00 of 1,000.00",
         );
         Ok(())
     }
@@ -464,7 +466,8 @@ impl Play {
         let secrets = self.secrets()?;
         let shown = ["transfer", "accept-transfer", "redemption"];
         self.executed.retain(|(step, _)| shown.contains(step));
-        closing::what_authorities_saw(&self.stage, &self.executed, &secrets, &mut self.report)?;
+        let wanted = (&secrets, REDEEMED);
+        closing::what_authorities_saw(&self.stage, &self.executed, wanted, &mut self.report)?;
         closing::timings(&self.stage, &self.report, begun.elapsed());
         let text = closing::verdict(&self.report);
         let printed = output::Report::new(text, self.report.json());

@@ -37,9 +37,28 @@ impl Layer {
     }
 }
 
-/// Defines the cases: name, the wallet's code, the ledger's code, what the attacker does.
+/// What an attacker sends past the wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Of a false statement, by a prover that checks nothing.
+    Forged,
+    /// Of a true statement: the rule is enforced in the open.
+    True,
+}
+
+impl Proof {
+    /// For the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::True => "true",
+        }
+    }
+}
+
+/// Defines the cases: name, the wallet's code, the ledger's code, what the attacker sends.
 macro_rules! cases {
-    ($($(#[$doc:meta])* $variant:ident, $name:literal, $wallet:literal, $ledger:literal, $attack:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $wallet:literal, $ledger:literal, $proof:expr, $attack:literal;)*) => {
         /// An attempt that must fail.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Case {
@@ -63,7 +82,12 @@ macro_rules! cases {
                 }
             }
 
-            /// What is tried past the wallet.
+            /// What is sent past the wallet.
+            pub const fn proof(self) -> Proof {
+                match self { $(Self::$variant => $proof,)* }
+            }
+
+            /// The same, for people.
             pub const fn attack(self) -> &'static str {
                 match self { $(Self::$variant => $attack,)* }
             }
@@ -73,44 +97,44 @@ macro_rules! cases {
 
 cases! {
     /// The screened document is on the OFAC list.
-    Sanctioned, "sanctioned-document", "not-sanctioned", "proof-invalid",
-        "forged: another gap";
+    Sanctioned, "sanctioned-document", "not-sanctioned", "proof-invalid", Proof::Forged,
+        "forged: claims another gap of the list";
     /// The identity credential ran out.
-    Expired, "expired-credential", "identity-not-expired", "proof-invalid",
-        "forged: uses it anyway";
+    Expired, "expired-credential", "identity-not-expired", "proof-invalid", Proof::Forged,
+        "forged: uses it all the same";
     /// The identity credential was taken back, and the window of the old root is over.
-    Revoked, "revoked-credential", "identity-member", "registry-root-unknown",
-        "true proof, old root";
+    Revoked, "revoked-credential", "identity-member", "registry-root-unknown", Proof::True,
+        "a true proof, of the registry as it was";
     /// No rule lets residents acquire.
-    Barred, "barred-jurisdiction", "jurisdiction-allowed", "proof-invalid",
-        "forged: rule of France";
+    Barred, "barred-jurisdiction", "jurisdiction-allowed", "proof-invalid", Proof::Forged,
+        "forged: claims the rule for France";
     /// Another category than the rule asks for.
-    Category, "wrong-category", "investor-eligible", "proof-invalid",
+    Category, "wrong-category", "investor-eligible", "proof-invalid", Proof::Forged,
         "forged: adds the category";
     /// The holding would be too large a share of the capital.
-    Capital, "too-little-capital", "capital-sufficient", "proof-invalid",
-        "forged: ten times as much";
+    Capital, "too-little-capital", "capital-sufficient", "proof-invalid", Proof::Forged,
+        "forged: claims ten times as much";
     /// More than a resident may hold.
-    Limit, "holding-limit", "holding-within-limit", "proof-invalid",
-        "forged: a higher limit";
+    Limit, "holding-limit", "holding-within-limit", "proof-invalid", Proof::Forged,
+        "forged: claims a higher limit";
     /// Parks units in flight to make room below the limit.
-    Parking, "parking-in-flight", "holding-within-limit", "proof-invalid",
-        "forged: none in flight";
+    Parking, "parking-in-flight", "holding-within-limit", "proof-invalid", Proof::Forged,
+        "forged: hides what is in flight";
     /// Units that are still locked.
-    LockUp, "lock-up", "lock-respected", "proof-invalid",
-        "forged: nothing locked";
+    LockUp, "lock-up", "lock-respected", "proof-invalid", Proof::Forged,
+        "forged: claims that nothing is locked";
     /// One holder more than the policy allows.
-    Holders, "too-many-holders", "too-many-holders", "too-many-holders",
-        "true proof, public rule";
+    Holders, "too-many-holders", "too-many-holders", "too-many-holders", Proof::True,
+        "a true proof: the count is public";
     /// Takes the same delivery in twice.
-    DoubleSpend, "double-spend", "delivery-closed", "nullifier-spent",
-        "true proof, spent before";
+    DoubleSpend, "double-spend", "delivery-closed", "nullifier-spent", Proof::True,
+        "a true proof: only the ledger remembers";
     /// The transfer agent froze the position.
-    Frozen, "frozen-position", "frozen", "nullifier-frozen",
-        "true proof, public rule";
+    Frozen, "frozen-position", "frozen", "nullifier-frozen", Proof::True,
+        "a true proof: freezes are public";
     /// Uses a credential that was issued to another key.
-    Borrowed, "someone-elses-credential", "identity-member", "proof-invalid",
-        "forged: Amélie's papers";
+    Borrowed, "someone-elses-credential", "identity-member", "proof-invalid", Proof::Forged,
+        "forged: her key with Amélie's papers";
 }
 
 /// The wallet must refuse a request by itself.
@@ -135,6 +159,11 @@ pub fn at_ledger(
     case: Case,
     transaction: &TransferTransaction,
 ) -> Result<()> {
+    if case.proof() == Proof::Forged {
+        // Otherwise the refusal would say nothing about the witness.
+        let valid = stage.is_wrong_in_its_proof_only(transaction)?;
+        report.expect(valid, || format!("{}: the public data is not valid", case.name()));
+    }
     match stage.attack(transaction)? {
         None => report.refuse(case, Layer::Ledger, "executed", "the ledger executed it"),
         Some(rejection) => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::refusals::{Case, Layer};
 
 /// Columns of the story.
-const WIDTH: usize = 96;
+pub const WIDTH: usize = 80;
 
 /// Something that was done.
 pub struct Accepted {
@@ -286,7 +286,7 @@ impl Page {
 }
 
 /// Lines of at most `width` characters, broken between words.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is one line from the start");

@@ -1,5 +1,5 @@
 //! The network, the parties' clients, and what each scene of the demo does with them: issue, mint,
-//! plan, prove, submit. The honest path uses what every user has, the wallet's library.
+//! plan. The honest path uses what every user has, the wallet's library.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,17 @@ use placet_protocol::genesis::ChainId;
 use placet_protocol::sealed::Claims;
 use placet_protocol::tags::{FederationKey, Identifier};
 use placet_protocol::transaction::asset::Registration;
-use placet_protocol::transaction::{PublishedPolicy, Transaction, TransferTransaction, TxId};
+use placet_protocol::transaction::{PublishedPolicy, Transaction, TxId};
 use placet_protocol::transfer::Transfer;
-use placet_prover::{Phase, ProofSeed, Prover};
+use placet_prover::Prover;
 use placet_registry::sanctions::{OFAC_SDN_CSV, list_from_csv};
 use placet_wallet::account::Holding;
 use placet_wallet::agent::{Agent, Register};
 use placet_wallet::attestor::{Attestor, IdentityFindings, InvestorFindings};
 use placet_wallet::holder::{
-    Draft, Holder, LockConsent, Payment, PlanError, Prepared, ReceivedState, Request, Slot,
+    Draft, Holder, LockConsent, Payment, PlanError, ReceivedState, Request, Slot,
 };
 use placet_wallet::issuer::Issuer;
-use placet_wallet::network::{Network, Rejection, SubmitError};
 use placet_wallet::seed::{Phrase, Seed};
 
 use super::cast::{self, ACCREDITOR, IDENTITY_PROVIDER, Person, START, days};
@@ -50,7 +49,7 @@ pub fn surprise(what: impl Into<String>) -> Failure {
 }
 
 /// Bytes from the operating system.
-fn random<const N: usize>() -> Result<[u8; N]> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
@@ -95,15 +94,15 @@ pub struct Stage {
     /// Constraints of the statement with its instance variables.
     pub rows: usize,
     directory: PathBuf,
-    prover: Prover<Transfer>,
-    progress: Progress,
+    pub(super) prover: Prover<Transfer>,
+    pub(super) progress: Progress,
     agent_seed: Seed,
     seeds: Vec<Seed>,
-    holders: Vec<Holder>,
+    pub(super) holders: Vec<Holder>,
     identity: Attestor,
     accreditor: Attestor,
     issuer: Issuer,
-    agent: Agent,
+    pub(super) agent: Agent,
 }
 
 /// Where the demo's files are; a temporary directory disappears with this value.
@@ -196,7 +195,7 @@ impl Stage {
         Ok(())
     }
 
-    fn chain_id(&self) -> ChainId {
+    pub(super) fn chain_id(&self) -> ChainId {
         self.chain.node().chain()
     }
 
@@ -378,7 +377,7 @@ impl Stage {
         Ok(())
     }
 
-    fn sync_officers(&mut self) -> Result<()> {
+    pub(super) fn sync_officers(&mut self) -> Result<()> {
         self.issuer.sync(&self.chain, &mut |_| {}).map_err(fault)?;
         self.agent.sync(&self.chain, &mut |_| {}).map_err(fault)?;
         Ok(())
@@ -492,93 +491,6 @@ impl Stage {
             .map(|held| &held.credential)
             .find(|credential| matches!(credential.claims, Claims::Identity(_)));
         identity.cloned().ok_or_else(|| surprise("the wallet has no identity credential"))
-    }
-
-    // --- proofs ---
-
-    /// Plans, has a redemption countersigned, proves; the proof is timed and verified once more.
-    pub fn prove(&mut self, person: Person, request: &Request) -> Result<TransferTransaction> {
-        let draft = self.plan(person, request)?.map_err(|error| {
-            surprise(format!("{}'s wallet refused an honest transfer: {error}", person.first()))
-        })?;
-        self.prove_draft(draft)
-    }
-
-    /// The same from a statement that holds.
-    pub fn prove_draft(&mut self, draft: Draft) -> Result<TransferTransaction> {
-        let mut prepared = self.prepare(draft)?;
-        if prepared.body.redemption.is_some() {
-            self.sync_officers()?;
-            let (_, signature) =
-                self.agent.countersign_redemption(&prepared.body).map_err(fault)?;
-            prepared = prepared.countersigned(signature);
-        }
-        let working = self.progress.spinner("proving");
-        let mut observer = |phase: Phase| {
-            working.says(match phase {
-                Phase::Check => "checking every clause",
-                Phase::Synthesize => "computing the circuit's wires",
-                Phase::Prove => "proving",
-                Phase::SelfVerify => "verifying the own proof",
-            });
-        };
-        let begun = Instant::now();
-        let transaction =
-            prepared.prove(&self.prover, ProofSeed::from_os()?, &mut observer).map_err(fault)?;
-        self.proving.push(begun.elapsed());
-        let begun = Instant::now();
-        self.prover.verifier().verify(&prepared.public, &transaction.proof).map_err(fault)?;
-        self.verifying.push(begun.elapsed());
-        Ok(transaction)
-    }
-
-    /// A proof of a statement that the attacker wrote, by a prover that checks nothing.
-    pub fn forge(&mut self, mut draft: Draft) -> Result<TransferTransaction> {
-        // Whatever the lie leads to is what is published: nothing but the witness is wrong.
-        draft.rederive();
-        if draft.check().is_ok() {
-            return Err(surprise("a statement meant to be false holds"));
-        }
-        let prepared = self.prepare(draft)?;
-        let _working = self.progress.spinner("forging a proof");
-        let proof = self
-            .prover
-            .forge(&prepared.public, &prepared.witness, ProofSeed::from_os()?)
-            .map_err(fault)?;
-        self.forged += 1;
-        Ok(prepared.with_proof(proof.to_bytes()))
-    }
-
-    fn prepare(&self, draft: Draft) -> Result<Prepared> {
-        draft.prepare(&self.chain_id(), &random()?).map_err(fault)
-    }
-
-    /// Journals and submits through the wallet, and waits until it is final.
-    pub fn submit(&mut self, person: Person, transaction: TransferTransaction) -> Result<TxId> {
-        let _working = self.progress.spinner("waiting for the authorities");
-        let holder = &mut self.holders[person as usize];
-        let submitted = holder.submit(&self.chain, transaction).map_err(|error| {
-            surprise(format!("{}'s honest transfer was not executed: {error}", person.first()))
-        })?;
-        Ok(submitted.id)
-    }
-
-    /// Past the wallet, straight at the ledger: the refusal, or `None` if it was executed.
-    pub fn attack(&self, transaction: &TransferTransaction) -> Result<Option<Rejection>> {
-        let _working = self.progress.spinner("straight at the ledger");
-        match self.chain.submit(&Transaction::Transfer(transaction.clone())) {
-            Ok(_) => Ok(None),
-            Err(SubmitError::Rejected(rejection)) => Ok(Some(rejection)),
-            Err(SubmitError::Network(error)) => Err(self.chain.network_failure(&error)),
-        }
-    }
-
-    /// Plans, proves and submits through the wallet.
-    pub fn transfer(&mut self, person: Person, request: &Request) -> Result<Done> {
-        let begun = Instant::now();
-        let transaction = self.prove(person, request)?;
-        let id = self.submit(person, transaction)?;
-        Ok(Done { id, took: begun.elapsed() })
     }
 }
 
