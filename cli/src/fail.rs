@@ -96,6 +96,14 @@ impl Failure {
         Self::input("file", format!("{}: {error}", path.display()), help)
     }
 
+    /// The same failure, when some of what was asked for had been done before.
+    pub fn after(mut self, done: usize) -> Self {
+        if done > 0 {
+            self.message = format!("after {done} done: {}", self.message);
+        }
+        self
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> std::process::ExitCode {
         (self.exit as u8).into()

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 mod fail;
@@ -133,9 +134,12 @@ fn misread(error: &clap::Error) -> ExitCode {
         return (Exit::Usage as u8).into();
     }
     let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let help = "run the command with --help";
-    let failure = Failure::new(Exit::Usage, "usage", message, help);
+    let first: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let message = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command was given".to_owned(),
+        _ => first.join(" ").trim_start_matches("error: ").to_owned(),
+    };
+    let failure = Failure::new(Exit::Usage, "usage", message, "run the command with --help");
     failure.print(true);
     failure.exit_code()
 }

@@ -12,14 +12,13 @@ use placet_wallet::holder::{LockConsent, Payment, PlanError, Prepared, Received,
 use placet_wallet::network::Submitted;
 use serde_json::json;
 
-use crate::agent;
 use crate::app::App;
 use crate::data::Name;
 use crate::fail::{Failure, Result};
 use crate::output::Report;
 use crate::refusals::{send_failure, sync_failure};
-use crate::time;
 use crate::wallet::{Wallet, genesis};
+use crate::{agent, lookup, time};
 
 /// What a holder wants.
 pub enum Wish {
@@ -81,14 +80,8 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
     let mut prover = None;
     let (mut lines, mut done) = (Vec::new(), Vec::new());
     for (title, wish) in wishes {
-        // The native check comes before the key is loaded: a refusal should not take seconds.
-        let request = wish.request(wallet.holder.anchor()?.time);
-        let mut prepared = plan(wallet, &request)?;
-        if let Wish::Redeem { asset, agent, .. } = &wish {
-            prepared = countersigned(app, wallet, prepared, *asset, agent.as_ref())?;
-        }
-        let delivery = prepared.body.cm_delivery;
-        let submitted = prove_and_send(app, wallet, &mut prover, &prepared)?;
+        let fulfilled = fulfil(app, wallet, &mut prover, &wish);
+        let (delivery, submitted) = fulfilled.map_err(|failure| failure.after(done.len()))?;
         lines
             .push(format!("{title}\n  transaction {} in block {}", submitted.id, submitted.height));
         let mut entry = json!({
@@ -104,6 +97,30 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
         _ => done.clone().into(),
     };
     Ok(Report::new(lines.join("\n"), json))
+}
+
+/// One wish. The native check comes before the key is loaded: a refusal should not take seconds.
+fn fulfil(
+    app: &mut App,
+    wallet: &mut Wallet,
+    prover: &mut Option<Prover<Transfer>>,
+    wish: &Wish,
+) -> Result<(Commitment, Submitted)> {
+    // Before the plan: what is planned has to be executed soon, and people type slowly.
+    let agent = match wish {
+        Wish::Redeem { asset, agent, .. } => {
+            Some(countersigner(app, wallet, *asset, agent.as_ref())?)
+        }
+        _ => None,
+    };
+    let request = wish.request(wallet.holder.anchor()?.time);
+    let mut prepared = plan(wallet, &request)?;
+    if let Some(agent) = agent {
+        let (_, signature) = agent.countersign_redemption(&prepared.body)?;
+        prepared = prepared.countersigned(signature);
+    }
+    let delivery = prepared.body.cm_delivery;
+    Ok((delivery, prove_and_send(app, wallet, prover, &prepared)?))
 }
 
 /// Settles everything that receivers have accepted, and says how much and what stood against the
@@ -152,20 +169,21 @@ fn prepare(wallet: &Wallet, draft: placet_wallet::holder::Draft) -> Result<Prepa
     draft.prepare(wallet.holder.chain(), &random).map_err(|error| Failure::internal(&error))
 }
 
-fn countersigned(
+/// The transfer agent of an asset, from the same data directory.
+fn countersigner(
     app: &mut App,
-    wallet: &Wallet,
-    prepared: Prepared,
+    wallet: &mut Wallet,
     asset: AssetId,
     named: Option<&Name>,
-) -> Result<Prepared> {
-    let asset = crate::lookup::asset(&wallet.holder.read()?, &asset.to_string())?;
+) -> Result<Agent> {
+    let asset = lookup::asset(&wallet.holder.read()?, &asset.to_string())?;
     let home = agent::home_of(app, &asset, named)?;
     let seed = app.unlock(&home)?.phrase.seed();
+    wallet.chain.freshen()?;
+    wallet.sync(app)?;
     let mut agent = Agent::open(&home.store(), &genesis(&wallet.chain)?, &seed)?;
     agent.sync(&wallet.chain, &mut |_| {}).map_err(|error| sync_failure(&wallet.chain, error))?;
-    let (_, signature) = agent.countersign_redemption(&prepared.body)?;
-    Ok(prepared.countersigned(signature))
+    Ok(agent)
 }
 
 fn prove_and_send(

@@ -70,11 +70,12 @@ fn the_main_job_from_the_command_line() {
     assert_eq!(balance(&scene, "alice"), ("3800".into(), "0".into()));
 
     everybody_sees_that_and_not_what(&scene, sent["transaction"].as_str().unwrap());
+    scene.json(&["wallet", "redeem", "--wallet", "bob", "--asset", ASSET, "200"]);
 
     let registers = scene.json(&["agent", "register"]);
     let register = &registers[0];
     assert_eq!(register["exact"], true);
-    assert_eq!(register["supply"], "5000");
+    assert_eq!(register["supply"], "4800");
     let mut holders: Vec<_> = register["holders"]
         .as_array()
         .unwrap()
@@ -82,7 +83,9 @@ fn the_main_job_from_the_command_line() {
         .map(|entry| (entry["known_as"].as_str().unwrap(), entry["balance"].as_str().unwrap()))
         .collect();
     holders.sort();
-    assert_eq!(holders, [("alice", "3800"), ("bob", "1200")]);
+    assert_eq!(holders, [("alice", "3800"), ("bob", "1000")]);
+
+    a_wallet_comes_back_from_its_phrase(&scene);
 
     // The agent's freeze, the attestor's revocation, the issuer's pause.
     let freeze = |verb: &'static str| ["agent", verb, "--asset", ASSET, "--holder", "alice"];
@@ -112,6 +115,21 @@ fn the_main_job_from_the_command_line() {
     nothing_secret_is_on_disk(&scene);
 }
 
+/// Seed phrase and ledger alone restore balance and credentials.
+fn a_wallet_comes_back_from_its_phrase(scene: &Scene) {
+    for script in [
+        "exec \"$0\" wallet phrase --wallet bob --phrase-fd 4 4>words",
+        "exec \"$0\" wallet restore --wallet again --phrase-fd 4 4<words",
+    ] {
+        let output = scene.program("sh").args(["-c", script, BINARY]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(balance(scene, "again"), balance(scene, "bob"));
+    let credentials = |wallet| scene.json(&["wallet", "credentials", "--wallet", wallet]);
+    assert_eq!(credentials("again"), credentials("bob"));
+    assert_eq!(credentials("again").as_array().unwrap().len(), 2);
+}
+
 /// The block of a transfer shows neither parties nor amount, and is recognised from a file.
 fn everybody_sees_that_and_not_what(scene: &Scene, id: &str) {
     let block = scene.json(&["network", "block", id, "--out", "block.bin"]);
@@ -131,7 +149,8 @@ fn everybody_sees_that_and_not_what(scene: &Scene, id: &str) {
 
 /// Searches every file of the data directory for what must only be there encrypted.
 fn nothing_secret_is_on_disk(scene: &Scene) {
-    let secrets = [PASSPHRASE, "00EX00001", "C00EX0002"];
+    let words = std::fs::read_to_string(scene.path().join("words")).unwrap();
+    let secrets = [PASSPHRASE, "00EX00001", "C00EX0002", words.trim()];
     let mut searched = 0;
     let mut open = vec![scene.data()];
     while let Some(directory) = open.pop() {
