@@ -58,7 +58,10 @@ pub fn run(app: &App, inspect: &Inspect) -> Result<Report> {
     } else if let Some(found) = plain_text(text)? {
         found
     } else {
-        return Err(unknown(text, "there is no such file, and it is no address or hexadecimal"));
+        return Err(unknown(
+            text,
+            "no file has this name, and it is no address, policy, JSON or hexadecimal of a known form",
+        ));
     };
     let json = json!({ "kind": found.kind, "content": found.content });
     Ok(Report::new(format!("{}\n{}", found.kind, describe::render(&found.content, 1)), json))
