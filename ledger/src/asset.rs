@@ -144,6 +144,9 @@ pub(crate) fn freeze(
     let message = &tx.message;
     let mut asset = known(txn, message.asset)?;
     next_sequence(&mut asset, message.sequence)?;
+    // Before up to 2,048 look-ups.
+    tx.verify(&context.chain, &asset.registration.agent.signing)
+        .map_err(|_| Refusal::SignatureInvalid)?;
     // Entries that are spent or frozen are passed over, not refused: a holder who spends the first
     // of a list while it is under way must not shake off the rest.
     let mut effective = Vec::new();
@@ -156,8 +159,6 @@ pub(crate) fn freeze(
     if effective.is_empty() {
         return Err(Refusal::AlreadyFrozen.into());
     }
-    tx.verify(&context.chain, &asset.registration.agent.signing)
-        .map_err(|_| Refusal::SignatureInvalid)?;
 
     for nullifier in effective {
         journal.put(txn, FROZEN, &frozen_key(asset.id, *nullifier), &nullifier.to_bytes())?;
@@ -174,6 +175,9 @@ pub(crate) fn release(
     let message = &tx.message;
     let mut asset = known(txn, message.asset)?;
     next_sequence(&mut asset, message.sequence)?;
+    // Before up to 1,024 look-ups.
+    tx.verify(&context.chain, &asset.registration.agent.signing)
+        .map_err(|_| Refusal::SignatureInvalid)?;
     let mut effective = Vec::new();
     for nullifier in &message.nullifiers {
         if has(txn, FROZEN, &frozen_key(asset.id, *nullifier))? {
@@ -183,8 +187,6 @@ pub(crate) fn release(
     if effective.is_empty() {
         return Err(Refusal::NotFrozen.into());
     }
-    tx.verify(&context.chain, &asset.registration.agent.signing)
-        .map_err(|_| Refusal::SignatureInvalid)?;
 
     for nullifier in effective {
         journal.remove(txn, FROZEN, &frozen_key(asset.id, *nullifier))?;
@@ -222,7 +224,8 @@ pub(crate) fn rotate(
 ) -> Result<(), Failure> {
     let mut asset = known(txn, tx.rotation.asset)?;
     next_sequence(&mut asset, tx.rotation.sequence)?;
-    tx.verify(&context.chain, &asset.registration.issuer).map_err(|_| Refusal::SignatureInvalid)?;
+    let (issuer, viewing) = (&asset.registration.issuer, &asset.registration.agent.viewing);
+    tx.verify(&context.chain, issuer, viewing).map_err(|_| Refusal::SignatureInvalid)?;
 
     asset.registration.agent.signing = tx.rotation.signing;
     Ok(state::put_asset(txn, journal, &asset)?)

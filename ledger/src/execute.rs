@@ -19,7 +19,8 @@ use redb::WriteTransaction;
 use crate::proofs::{ProofCheck, Undecided};
 use crate::refusal::Refusal;
 use crate::state::{
-    self, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS, TRANSACTIONS, has,
+    self, AssetRecord, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS,
+    TRANSACTIONS, has,
 };
 use crate::transfer::{self, Case};
 use crate::{asset, registry};
@@ -81,29 +82,34 @@ pub(crate) fn advance(
     })
 }
 
-/// What is known of a block's proofs before its transactions are executed in order.
+/// What is known of a block's transfers before its transactions are executed in order.
 struct Proofs<'a> {
     check: &'a dyn ProofCheck,
     chain: ChainId,
-    /// By index of the entry.
+    /// Whether the proof is good, by index of the entry. In the batch are only entries whose form
+    /// and assertions are as they should be, which no earlier transaction of the block can change.
     known: BTreeMap<usize, bool>,
 }
 
 impl<'a> Proofs<'a> {
-    /// Verifies in one batch the proofs of those transfers that no public rule refuses on the
-    /// state before the block.
+    /// Verifies in one batch the proofs of those transfers that no rule before the proof refuses
+    /// on the state before the block.
     fn batch(
         check: &'a dyn ProofCheck,
         txn: &WriteTransaction,
         context: &Context<'_>,
         entries: &[Entry],
+        endorsement: Endorsement,
     ) -> Result<Self, Failure> {
         let mut candidates = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            if let Transaction::Transfer(tx) = &entry.transaction
-                && public_refusal(txn, context, tx)?.is_none()
-            {
-                candidates.push((index, (tx.body.public_inputs(&context.chain), tx.proof)));
+            let Transaction::Transfer(tx) = &entry.transaction else { continue };
+            match check_before_proof(txn, context, entry, tx, endorsement, false) {
+                Ok(_) => {
+                    candidates.push((index, (tx.body.public_inputs(&context.chain), tx.proof)));
+                }
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => return Err(failure),
             }
         }
         let (indices, items): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
@@ -112,35 +118,52 @@ impl<'a> Proofs<'a> {
         Ok(Self { check, chain: context.chain, known: known.collect() })
     }
 
+    /// Whether the entry was in the batch.
+    fn vetted(&self, index: usize) -> bool {
+        self.known.contains_key(&index)
+    }
+
     /// Whether the proof is good; one that an earlier transaction of the block made worth a look
     /// is verified alone.
-    fn is_good(&mut self, index: usize, tx: &TransferTransaction) -> Result<bool, Failure> {
+    fn is_good(&self, index: usize, tx: &TransferTransaction) -> Result<bool, Failure> {
         if let Some(known) = self.known.get(&index) {
             return Ok(*known);
         }
         let item = (tx.body.public_inputs(&self.chain), tx.proof);
-        let good = self.check.bad(&[item])?.is_empty();
-        self.known.insert(index, good);
-        Ok(good)
+        Ok(self.check.bad(&[item])?.is_empty())
     }
 }
 
-/// The first public rule that refuses a transfer.
-fn public_refusal(
+/// Rules 1 to 6 for a transfer; returns its asset. `vetted` says that form and assertions were
+/// found good before, so that only what state can change is looked at again.
+fn check_before_proof(
     txn: &WriteTransaction,
     context: &Context<'_>,
-    tx: &TransferTransaction,
-) -> Result<Option<Refusal>, StoreError> {
-    let Some(asset) = state::asset(txn, tx.body.asset)? else {
-        return Ok(Some(Refusal::UnknownAsset));
-    };
-    let case = Case { context, txn, asset: &asset, transfer: tx };
+    entry: &Entry,
+    transfer: &TransferTransaction,
+    endorsement: Endorsement,
+    vetted: bool,
+) -> Result<AssetRecord, Failure> {
+    if !vetted {
+        check_form(&entry.transaction)?;
+    }
+    let asset = state::asset(txn, transfer.body.asset)?.ok_or(Refusal::UnknownAsset)?;
+    let case = Case { context, txn, asset: &asset, transfer };
     for rule in transfer::rules() {
         if let Some(refusal) = rule(&case)? {
-            return Ok(Some(refusal));
+            return Err(refusal.into());
         }
     }
-    Ok(None)
+    match endorsement {
+        Endorsement::NotYet => {}
+        Endorsement::Required if vetted => {
+            transfer::check_approvals(context, &asset, &entry.assertions)?;
+        }
+        Endorsement::Required => {
+            transfer::check_endorsement(context, &asset, &entry.transaction, &entry.assertions)?;
+        }
+    }
+    Ok(asset)
 }
 
 /// Rule 1: size and canonical form. A value built in memory must survive its own encoding.
@@ -188,7 +211,7 @@ pub(crate) fn execute(
     endorsement: Endorsement,
 ) -> Result<Outcome, Failure> {
     let mut journal = Journal::new(previous, context.height, context.time);
-    let mut proofs = Proofs::batch(check, txn, context, &entries)?;
+    let proofs = Proofs::batch(check, txn, context, &entries, endorsement)?;
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -196,7 +219,7 @@ pub(crate) fn execute(
             height: context.height,
             index: u32::try_from(accepted.len()).expect("blocks are bounded"),
         };
-        let done = execute_one(txn, &mut journal, context, &mut proofs, index, &entry, endorsement)
+        let done = execute_one(txn, &mut journal, context, &proofs, index, &entry, endorsement)
             .and_then(|()| {
                 let id = entry.transaction.id(&context.chain);
                 Ok(state::record_transaction(txn, &mut journal, id, location)?)
@@ -216,27 +239,22 @@ fn execute_one(
     txn: &WriteTransaction,
     journal: &mut Journal,
     context: &Context<'_>,
-    proofs: &mut Proofs<'_>,
+    proofs: &Proofs<'_>,
     index: usize,
     entry: &Entry,
     endorsement: Endorsement,
 ) -> Result<(), Failure> {
     let tx = &entry.transaction;
-    check_form(tx)?;
     if let Transaction::Transfer(transfer) = tx {
         // A replayed transfer is caught by its nullifiers, which says more.
-        if let Some(refusal) = public_refusal(txn, context, transfer)? {
-            return Err(refusal.into());
-        }
-        let asset = state::asset(txn, transfer.body.asset)?.ok_or(Refusal::UnknownAsset)?;
-        if endorsement == Endorsement::Required {
-            transfer::check_endorsement(context, &asset, tx, &entry.assertions)?;
-        }
+        let vetted = proofs.vetted(index);
+        let asset = check_before_proof(txn, context, entry, transfer, endorsement, vetted)?;
         if !proofs.is_good(index, transfer)? {
             return Err(Refusal::ProofInvalid.into());
         }
         return transfer::apply(txn, journal, context, asset, &transfer.body);
     }
+    check_form(tx)?;
     // Only transfers are endorsed.
     if !entry.assertions.is_empty() {
         return Err(Refusal::AssertionInvalid.into());

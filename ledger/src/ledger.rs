@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, Header, body_hash};
+use placet_protocol::block::{
+    Block, BlockId, CertifiedBlock, Entry, Header, body_hash, entries_fit,
+};
 use placet_protocol::genesis::{
     ChainId, Checkpoint, END_OF_TIME, Genesis, GenesisError, NetworkKind,
 };
@@ -59,8 +61,13 @@ pub enum BadTime {
     /// Ahead of the local clock by more than the drift.
     #[error("the block's time is ahead of this validator's clock; wait, or set the clocks right")]
     AheadOfClock,
+    /// Behind the local clock by more than the drift: windows and deadlines would stand still.
+    #[error(
+        "the block's time is behind this validator's clock; propose the present, or set the clocks right"
+    )]
+    BehindClock,
     /// A network that is not for development needs the clock as a bound.
-    #[error("only a development network takes any block time; give the latest acceptable one")]
+    #[error("only a development network takes any block time; give the range that is acceptable")]
     Unbounded,
     /// At or beyond `2^40 - 2^22`.
     #[error("the block's time is beyond what transfers can express")]
@@ -73,12 +80,13 @@ pub enum ExecuteError {
     /// Its time.
     #[error(transparent)]
     Time(#[from] BadTime),
-    /// More transactions than a block may hold.
+    /// More transactions, or more bytes, than a block may hold.
     #[error(
-        "a block holds at most {} transactions; propose fewer",
-        placet_protocol::block::MAX_BLOCK_TRANSACTIONS
+        "a block holds at most {} transactions of together {} bytes; propose fewer",
+        placet_protocol::block::MAX_BLOCK_TRANSACTIONS,
+        placet_protocol::block::MAX_BLOCK_BYTES
     )]
-    TooManyTransactions,
+    BlockTooLarge,
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -113,16 +121,25 @@ pub enum CommitError {
     /// Too few signatures.
     #[error("too few authorities signed the block; collect more signatures")]
     NoQuorum,
+    /// The proposer is not among the signers.
+    #[error("the block's proposer did not sign it; take the block from somebody else")]
+    ProposerUnsigned,
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-/// Bounds the time of a proposed block from above.
+/// Bounds the time of a proposed block, beside that of its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeBound {
-    /// Not later than this second: the local clock plus the tolerated drift.
-    Latest(u64),
+    /// Around the local clock, by the tolerated drift on both sides: a proposer can neither hurry
+    /// time nor stop it.
+    Within {
+        /// First acceptable second.
+        earliest: u64,
+        /// Last acceptable second.
+        latest: u64,
+    },
     /// Any later time. Refused by every network that is not for development.
     Any,
 }
@@ -132,6 +149,8 @@ pub enum TimeBound {
 pub struct Judgement {
     /// Height of the block whose state was judged.
     pub height: u64,
+    /// Block time with which it was judged.
+    pub time: u64,
     /// For each checkpoint the first reason to reject, or none.
     pub verdicts: [(Checkpoint, Option<Refusal>); Checkpoint::ALL.len()],
 }
@@ -294,7 +313,12 @@ impl Ledger {
             TimeBound::Any if self.genesis.kind != NetworkKind::Dev => {
                 return Err(BadTime::Unbounded);
             }
-            TimeBound::Latest(latest) if time > latest => return Err(BadTime::AheadOfClock),
+            TimeBound::Within { latest, .. } if time > latest => {
+                return Err(BadTime::AheadOfClock);
+            }
+            TimeBound::Within { earliest, .. } if time < earliest => {
+                return Err(BadTime::BehindClock);
+            }
             _ => {}
         }
         if time < tip.time {
@@ -323,8 +347,8 @@ impl Ledger {
         bound: TimeBound,
         endorsement: Endorsement,
     ) -> Result<Executed, ExecuteError> {
-        if entries.len() > placet_protocol::block::MAX_BLOCK_TRANSACTIONS {
-            return Err(ExecuteError::TooManyTransactions);
+        if !entries_fit(&entries) {
+            return Err(ExecuteError::BlockTooLarge);
         }
         let txn = self.write()?;
         let parent = state::tip(&txn).map_err(LedgerError::from)?;
@@ -386,7 +410,7 @@ impl Ledger {
             findings.iter().copied().find(|refusal| refusal.checkpoints().contains(&checkpoint))
         };
         let verdicts = Checkpoint::ALL.map(|checkpoint| (checkpoint, verdict(checkpoint)));
-        Ok(Judgement { height: tip.height, verdicts })
+        Ok(Judgement { height: tip.height, time, verdicts })
     }
 
     fn findings(
@@ -422,8 +446,9 @@ impl Ledger {
         if !executed.matches(&block.block) {
             return Err(CommitError::NotWhatWasExecuted);
         }
-        // The write transaction kept everybody else out since; this guards against a mix-up of
-        // two ledgers.
+        // The write transaction kept everybody else out since. What this catches is an execution
+        // by a ledger of another network; one by another replica of this network is committed to
+        // that replica's store.
         let txn = executed.txn;
         if state::tip(&txn).map_err(LedgerError::from)? != executed.parent
             || executed.chain != self.chain
@@ -445,7 +470,7 @@ impl Ledger {
         Ok(id)
     }
 
-    /// Enough distinct authorities signed, and every signature holds.
+    /// Enough distinct authorities signed, the proposer among them, and every signature holds.
     fn check_certificate(&self, block: &CertifiedBlock) -> Result<(), CommitError> {
         if self.genesis.authority(&block.block.header.proposer).is_none() {
             return Err(CommitError::Proposer);
@@ -458,18 +483,30 @@ impl Ledger {
         if signers.len() < self.genesis.quorum() {
             return Err(CommitError::NoQuorum);
         }
+        if !signers.iter().any(|s| s.authority == block.block.header.proposer) {
+            return Err(CommitError::ProposerUnsigned);
+        }
         block.verify(&self.chain).map_err(|_| CommitError::Signature)
     }
 
     /// Executes and commits a block that others made final, as when catching up. The certificate
-    /// is checked first; time is bounded by the certificate's signers.
+    /// is checked first, then that the block follows the tip and its entries are the ones that were
+    /// signed, and only then is anything executed. The block's time was held against the signers'
+    /// clocks when they signed; here it only has to be monotone.
     ///
     /// # Errors
     /// [`ApplyError`].
     pub fn apply(&self, block: &CertifiedBlock) -> Result<BlockId, ApplyError> {
         self.check_certificate(block)?;
         let header = &block.block.header;
-        let bound = TimeBound::Latest(header.time);
+        let tip = self.tip()?;
+        if (header.height, header.parent.0) != (tip.height + 1, tip.block) {
+            return Err(ApplyError::NotNext);
+        }
+        if header.body != body_hash(&self.chain, &block.block.entries) {
+            return Err(ApplyError::Body);
+        }
+        let bound = TimeBound::Within { earliest: 0, latest: header.time };
         let executed = self.execute(block.block.entries.clone(), header.time, bound)?;
         Ok(self.commit(executed, block)?)
     }
@@ -495,6 +532,15 @@ impl Ledger {
 /// Why a final block could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
+    /// It does not follow the tip.
+    #[error("the block does not follow this ledger's last one; apply the blocks in between first")]
+    NotNext,
+    /// Its entries are not those that its header commits to.
+    #[error("the block's transactions are not those that were signed; take it from somebody else")]
+    Body,
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// It could not be executed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),

@@ -1,7 +1,7 @@
 //! The seam to proof verification: what the ledger asks, and the answer by Groth16.
 
-use placet_params::VerifyingKey;
-use placet_protocol::genesis::Genesis;
+use placet_params::{Origin, VerifyingKey};
+use placet_protocol::genesis::{Genesis, NetworkKind};
 use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transfer::{PublicInputs, Transfer};
 use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, verify_batch};
@@ -34,6 +34,12 @@ pub enum KeyMismatch {
     /// Another key.
     #[error("the verifying key is not the one that the genesis pins; use the network's key file")]
     Key,
+    /// Made by one machine that may know the trapdoor.
+    #[error(
+        "the verifying key is a development key, whose maker can forge proofs; only a development \
+         network takes one, use a key from a ceremony"
+    )]
+    Development,
 }
 
 /// Groth16 against the key that the genesis pins.
@@ -41,10 +47,10 @@ pub enum KeyMismatch {
 pub struct Groth16Check(PreparedVerifyingKey<Transfer>);
 
 impl Groth16Check {
-    /// Compares circuit and key with the genesis.
+    /// Compares circuit and key with the genesis, and the key's origin with the kind of network.
     ///
     /// # Errors
-    /// [`KeyMismatch`] if the genesis pins another.
+    /// [`KeyMismatch`] if the genesis pins another, or it is a development key elsewhere.
     pub fn new(genesis: &Genesis, key: &VerifyingKey<Transfer>) -> Result<Self, KeyMismatch> {
         let pin = genesis.circuit(Transfer::NAME).ok_or(KeyMismatch::NotPinned)?;
         if pin.circuit_digest.0 != key.circuit().0 {
@@ -52,6 +58,9 @@ impl Groth16Check {
         }
         if pin.verifying_key.0 != key.hash().0 {
             return Err(KeyMismatch::Key);
+        }
+        if genesis.kind != NetworkKind::Dev && key.origin() == Origin::Dev {
+            return Err(KeyMismatch::Development);
         }
         Ok(Self(PreparedVerifyingKey::from(key)))
     }

@@ -180,6 +180,9 @@ refusals! {
     /// Not the next version.
     SanctionsVersion, 62, "sanctions-version", NONE,
         "a sanctions list must carry the version that follows the one in force; take the next number";
+    /// A tag that would bind a person for too long.
+    TagTooLong, 63, "tag-too-long", NONE,
+        "a subject tag is valid for at most 2^29 seconds, about 17 years, beyond the block's time; set an earlier valid_until";
 
     // Assets.
     /// Registered before.

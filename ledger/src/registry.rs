@@ -68,6 +68,7 @@ impl From<CredentialError> for Failure {
             C::AlreadyRevoked => Refusal::AlreadyRevoked,
             C::QuotaExhausted => Refusal::UrgentQuotaExhausted,
             C::Person(PersonError::NoSubject | PersonError::BadValidity) => Refusal::TagValidity,
+            C::Person(PersonError::ValidTooLong) => Refusal::TagTooLong,
             C::Person(PersonError::HolderRetired) => Refusal::HolderRetired,
             C::Person(PersonError::SecondKey) => Refusal::SecondKey,
             C::Person(PersonError::Store(error)) | C::Store(error) => return error.into(),
@@ -129,11 +130,12 @@ pub(crate) fn publish_sanctions(
     tx: &PublishSanctions,
 ) -> Result<(), Failure> {
     let message = &tx.message;
-    if message.version != state::sanctions(txn)?.version + 1 {
-        return Err(Refusal::SanctionsVersion.into());
-    }
+    // The signature first: the version in force stands in a list of up to 8 MiB.
     tx.verify(&context.chain, &context.genesis.sanctions_publisher)
         .map_err(|_| Refusal::SignatureInvalid)?;
+    if Some(message.version) != state::sanctions(txn)?.version.checked_add(1) {
+        return Err(Refusal::SanctionsVersion.into());
+    }
     // The decoder bounds the list; one built by hand may still be too long.
     let list =
         SanctionsList::new(message.subjects.iter().copied()).map_err(|_| Refusal::Malformed)?;

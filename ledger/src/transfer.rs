@@ -208,6 +208,20 @@ pub(crate) fn check_endorsement(
             return Err(Refusal::AssertionInvalid);
         }
     }
+    check_approvals(context, asset, assertions)?;
+    // Signatures last: they cost most.
+    if assertions.iter().any(|signed| signed.verify(&context.chain).is_err()) {
+        return Err(Refusal::AssertionInvalid);
+    }
+    Ok(())
+}
+
+/// The part of rule 6 that depends on the asset: enough assertions approve.
+pub(crate) fn check_approvals(
+    context: &Context<'_>,
+    asset: &AssetRecord,
+    assertions: &[SignedAssertion],
+) -> Result<(), Refusal> {
     let enough = Checkpoint::ALL.into_iter().all(|checkpoint| {
         let approvals = assertions.iter().filter(|signed| {
             signed.assertion.checkpoint == checkpoint
@@ -215,14 +229,7 @@ pub(crate) fn check_endorsement(
         });
         approvals.count() >= approvals_needed(context.genesis, asset, checkpoint)
     });
-    if !enough {
-        return Err(Refusal::EndorsementMissing);
-    }
-    // Signatures last: they cost most.
-    if assertions.iter().any(|signed| signed.verify(&context.chain).is_err()) {
-        return Err(Refusal::AssertionInvalid);
-    }
-    Ok(())
+    if enough { Ok(()) } else { Err(Refusal::EndorsementMissing) }
 }
 
 /// Executes a transfer whose rules, endorsement and proof all hold.

@@ -3,10 +3,13 @@
 
 mod common;
 
-use common::{START, World, agent, attestor, issuer, key};
-use placet_ledger::{Backend, Refusal};
+use std::sync::atomic::Ordering;
+
+use common::{START, World, agent, agent_secret, attestor, issuer, key};
+use placet_ledger::{ApplyError, Backend, Refusal};
 use placet_protocol::Fr;
 use placet_protocol::field::{AssetId, AttestorId, Nullifier};
+use placet_protocol::keys::SecretKey;
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::asset::{Freeze, Officer, Pause, Release, Rotation};
 use placet_protocol::transaction::registry::{SubjectTag, UniquenessTags};
@@ -107,6 +110,10 @@ fn one_person_has_one_live_key() {
     assert_eq!(world.refusal(other_key.clone()), Some(Refusal::SecondKey));
     let stale = world.issue(3, tags(1, START));
     assert_eq!(world.refusal(stale), Some(Refusal::TagValidity));
+    let for_ever = world.issue(3, tags(1, START + (1 << 29) + 1));
+    assert_eq!(world.refusal(for_ever), Some(Refusal::TagTooLong));
+    let longest = world.issue(3, tags(1, START + (1 << 29)));
+    assert_eq!(world.refusal(longest), None);
     world.wait(1000);
     world.accept(vec![other_key]);
     let back = world.issue(4, tags(1, START + 5000));
@@ -263,12 +270,68 @@ fn officers_act_in_sequence_within_their_powers() {
     );
     let rotate = |sequence, by: &SigningKey, new: &SigningKey| {
         let message = Rotation { asset, sequence, signing: new.public() };
-        Transaction::RotateAgentKey(RotateAgentKey::new(message, &chain, by, new))
+        let consent = message.consent(&chain, &agent_secret(), new, &[1; 32]);
+        Transaction::RotateAgentKey(RotateAgentKey::new(message, consent, &chain, by))
     };
     assert_eq!(world.refusal(rotate(3, &agent(), &key(60))), Some(Refusal::SignatureInvalid));
     world.accept(vec![rotate(3, &issuer(), &key(60))]);
     assert_eq!(world.refusal(freeze(4, &agent())), Some(Refusal::SignatureInvalid));
     world.accept(vec![freeze(4, &key(60))]);
+}
+
+#[test]
+fn the_issuer_alone_does_not_become_the_agent() {
+    let mut world = World::memory();
+    let asset = world.asset("A");
+    let chain = world.chain;
+    let own = SecretKey::from_uniform_bytes(&[77; 64]).unwrap();
+    let rotate = |viewing: &SecretKey| {
+        let message = Rotation { asset, sequence: 1, signing: key(60).public() };
+        let consent = message.consent(&chain, viewing, &key(60), &[1; 32]);
+        RotateAgentKey::new(message, consent, &chain, &issuer())
+    };
+    let alone = Transaction::RotateAgentKey(rotate(&own));
+    assert_eq!(world.refusal(alone), Some(Refusal::SignatureInvalid));
+    // Nor with what the agent signed when it took on the asset, or on another rotation.
+    let mut reused = rotate(&own);
+    let registration = world.registration("A");
+    let first = registration.consent(&chain, &agent_secret(), &agent(), &[1; 32]);
+    reused.agent_consent.possession = first.possession;
+    let reused = Transaction::RotateAgentKey(reused);
+    assert_eq!(world.refusal(reused), Some(Refusal::SignatureInvalid));
+    let mut other = rotate(&agent_secret());
+    let message = Rotation { sequence: 2, ..other.rotation.clone() };
+    let consent = message.consent(&chain, &agent_secret(), &key(60), &[1; 32]);
+    other.agent_consent.possession = consent.possession;
+    let other = Transaction::RotateAgentKey(other);
+    assert_eq!(world.refusal(other), Some(Refusal::SignatureInvalid));
+    // With the agent it works, though the agent's old signing key signs nothing.
+    world.accept(vec![Transaction::RotateAgentKey(rotate(&agent_secret()))]);
+}
+
+#[test]
+fn signatures_come_before_lookups() {
+    let mut world = World::memory();
+    let asset = world.asset("A");
+    let chain = world.chain;
+    let list = vec![Nullifier::new(Fr::from(5u8))];
+    let freeze = |sequence, by: &SigningKey| {
+        let message = Freeze::new(asset, sequence, list.clone());
+        Transaction::FreezeNullifiers(Signed::new(message, &chain, by))
+    };
+    let release = Release::new(asset, 1, list.clone());
+    let release = Transaction::ReleaseNullifiers(Signed::new(release, &chain, &issuer()));
+    assert_eq!(world.refusal(release), Some(Refusal::SignatureInvalid), "nothing is frozen");
+    world.accept(vec![freeze(1, &agent())]);
+    assert_eq!(
+        world.refusal(freeze(2, &issuer())),
+        Some(Refusal::SignatureInvalid),
+        "all is frozen"
+    );
+    let Transaction::PublishSanctions(list) = world.sanctions(9, false) else { unreachable!() };
+    let forged = Signed::new(list.message, &chain, &attestor());
+    let forged = Transaction::PublishSanctions(forged);
+    assert_eq!(world.refusal(forged), Some(Refusal::SignatureInvalid), "the version is wrong");
 }
 
 #[test]
@@ -291,10 +354,7 @@ fn one_message_cannot_use_up_all_sequence_numbers() {
     world.accept(vec![pause(MAX_SEQUENCE_STEP + 1, false, Officer::Issuer, &issuer())]);
     let issue = world.issue(MAX_SEQUENCE_STEP, None);
     world.accept(vec![issue]);
-    assert_eq!(
-        world.refusal(world.revoke(u64::MAX, 0, true)),
-        Some(Refusal::SequenceTooFar)
-    );
+    assert_eq!(world.refusal(world.revoke(u64::MAX, 0, true)), Some(Refusal::SequenceTooFar));
     world.accept(vec![world.revoke(MAX_SEQUENCE_STEP + 1, 0, true)]);
 }
 
@@ -421,4 +481,35 @@ fn a_reopened_ledger_refuses_replayed_messages_and_another_genesis() {
     let proofs = std::sync::Arc::new(common::Scripted::default());
     let error = placet_ledger::Ledger::open(Backend::File(&path), other, proofs).unwrap_err();
     assert!(matches!(error, placet_ledger::LedgerError::OtherNetwork));
+}
+
+#[test]
+fn a_final_block_is_compared_before_it_is_executed() {
+    let mut world = World::open(Backend::Memory);
+    history(&mut world);
+    let blocks = world.blocks();
+    let replica = World::open(Backend::Memory);
+    let early = replica.ledger.apply(&blocks[1]).unwrap_err();
+    assert!(matches!(early, ApplyError::NotNext), "{early}");
+    // Up to the block with the transfers.
+    let with_proofs = blocks
+        .iter()
+        .position(|block| {
+            let entries = &block.block.entries;
+            entries.iter().any(|entry| matches!(entry.transaction, Transaction::Transfer(_)))
+        })
+        .unwrap();
+    for block in &blocks[..with_proofs] {
+        replica.ledger.apply(block).unwrap();
+    }
+    let good = &blocks[with_proofs];
+    // The certificate covers the header only: whoever passes a block on may change its body.
+    let mut altered = good.clone();
+    altered.block.entries.pop();
+    let error = replica.ledger.apply(&altered).unwrap_err();
+    assert!(matches!(error, ApplyError::Body), "{error}");
+    assert_eq!(replica.proofs.asked.load(Ordering::Relaxed), 0);
+    replica.ledger.apply(good).unwrap();
+    let again = replica.ledger.apply(good).unwrap_err();
+    assert!(matches!(again, ApplyError::NotNext), "{again}");
 }

@@ -400,6 +400,11 @@ fn endorsement_needs_enough_distinct_mandated_approvals() {
             &keys[0],
         ),
         SignedAssertion::new(good.clone(), &world.chain, &key(99)),
+        // The time that was judged is signed.
+        SignedAssertion {
+            assertion: Assertion { judged_time: good.judged_time + 1, ..good.clone() },
+            ..full.assertions[0].clone()
+        },
         SignedAssertion { signature: full.assertions[1].signature, ..full.assertions[0].clone() },
     ];
     for assertion in forged {
@@ -479,6 +484,59 @@ fn cheap_rules_come_before_the_proof() {
 }
 
 #[test]
+fn transfers_that_nobody_endorsed_cost_no_proof() {
+    let (mut world, asset) = world();
+    let mut entries: Vec<_> = (0..50)
+        .map(|_| Transaction::Transfer(world.transfer(asset)))
+        .map(|transaction| Entry { transaction, assertions: Vec::new() })
+        .collect();
+    // Nor do those with a forged assertion.
+    let tx = Transaction::Transfer(world.transfer(asset));
+    let mut forged = world.entry(tx);
+    forged.assertions[5].signature = forged.assertions[4].signature;
+    entries.push(forged);
+    let time = world.time();
+    let executed = world.ledger.execute(entries, time, TimeBound::Any).unwrap();
+    let refused = executed.refused();
+    assert_eq!(refused.len(), 51);
+    assert!(refused[..50].iter().all(|(_, refusal)| *refusal == Refusal::EndorsementMissing));
+    assert_eq!(refused[50].1, Refusal::AssertionInvalid);
+    assert_eq!(world.proofs.asked.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_rule_that_is_tightened_within_the_block_binds_a_vetted_transfer() {
+    let (mut world, asset) = world();
+    let transfer = Transaction::Transfer(world.transfer(asset));
+    let mut entry = world.entry(transfer);
+    entry.assertions.truncate(5);
+    let three = [(Checkpoint::Ownership, 3)].into_iter().collect();
+    let rule = placet_protocol::transaction::EndorsementRule::new(three).unwrap();
+    let tighten = world.set_policy(asset, 2, false, |p| p.endorsement = rule);
+    let time = world.time();
+    assert_eq!(world.try_entry(entry.clone(), time), None);
+    let tighten = world.entry(tighten);
+    let refused = world.block(vec![tighten, entry], time);
+    assert_eq!(refused, vec![(1, Refusal::EndorsementMissing)]);
+}
+
+#[test]
+fn a_proposal_has_a_bounded_length() {
+    let (world, _) = world();
+    // Refused by itself, which does not matter here: a block of refusals costs time too.
+    let legend = "x".repeat(100_000);
+    let mut registration = world.registration("A");
+    registration.metadata.legend = legend;
+    let entry = Entry { transaction: world.register(registration), assertions: Vec::new() };
+    let time = world.time();
+    let execute = |count: usize| {
+        world.ledger.execute(vec![entry.clone(); count], time, TimeBound::Any).map(drop)
+    };
+    execute(160).unwrap();
+    assert!(matches!(execute(168), Err(ExecuteError::BlockTooLarge)));
+}
+
+#[test]
 fn judging_answers_each_checkpoint_by_itself() {
     let (mut world, asset) = world();
     let mut transfer = world.transfer(asset);
@@ -486,6 +544,7 @@ fn judging_answers_each_checkpoint_by_itself() {
     transfer.body.position_root = NoteRoot::new(Fr::from(1u8));
     let judgement = world.ledger.judge(&transfer, world.time(), TimeBound::Any).unwrap();
     assert_eq!(judgement.height, world.ledger.tip().unwrap().height);
+    assert_eq!(judgement.time, world.time());
     for (checkpoint, verdict) in judgement.verdicts {
         let expected = match checkpoint {
             Checkpoint::Identity => Some(Refusal::RegistryRootUnknown),
@@ -506,8 +565,14 @@ fn block_time_is_monotone_and_bounded() {
         Err(other) => panic!("{other}"),
     };
     assert_eq!(outcome(time - 1, TimeBound::Any), Some(BadTime::BeforeParent));
-    assert_eq!(outcome(time, TimeBound::Latest(time)), None);
-    assert_eq!(outcome(time + 1, TimeBound::Latest(time)), Some(BadTime::AheadOfClock));
+    // A proposer lies in one direction or the other; the clock says `time + 50`.
+    let bound = TimeBound::Within { earliest: time + 40, latest: time + 60 };
+    for honest in [time + 40, time + 50, time + 60] {
+        assert_eq!(outcome(honest, bound), None);
+    }
+    assert_eq!(outcome(time + 61, bound), Some(BadTime::AheadOfClock));
+    assert_eq!(outcome(time + 39, bound), Some(BadTime::BehindClock));
+    assert_eq!(outcome(time, bound), Some(BadTime::BehindClock), "time stands still");
     let end = (1 << 40) - (1 << 22);
     assert_eq!(outcome(end - 1, TimeBound::Any), None);
     assert_eq!(outcome(end, TimeBound::Any), Some(BadTime::TooLate));
@@ -539,6 +604,7 @@ fn only_the_executed_block_with_a_quorum_is_committed() {
             assert!(error.to_string().contains(message), "{error}");
         };
     refuses(&|_| (), &keys[..2], "too few");
+    refuses(&|_| (), &keys[1..], "proposer did not sign");
     refuses(&|_| (), &[key(50), key(51), key(52)], "signature");
     refuses(&|block| block.header.state = [0; 32], &keys, "differs");
     refuses(&|block| block.header.time += 1, &keys, "differs");
@@ -553,6 +619,6 @@ fn only_the_executed_block_with_a_quorum_is_committed() {
     let height = world.ledger.tip().unwrap().height;
     let executed = run();
     let block = executed.block(keys[0].public());
-    world.ledger.commit(executed, &certify(block, &keys[1..])).unwrap();
+    world.ledger.commit(executed, &certify(block, &keys[..3])).unwrap();
     assert_eq!(world.ledger.tip().unwrap().height, height + 1);
 }

@@ -68,6 +68,7 @@ impl Authority {
                         Some(refusal) => Verdict::Reject(refusal.number()),
                     },
                     judged_at,
+                    judged_time: judgement.time,
                     expires_at: judged_at + ASSERTION_LIFETIME,
                     discretionary: false,
                 };

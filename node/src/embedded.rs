@@ -20,7 +20,7 @@ use placet_protocol::transfer::Transfer;
 use crate::authority::Authority;
 use crate::files::{self, FileError, KeySource};
 
-/// Seconds by which a block may lie ahead of a validator's clock.
+/// Seconds by which a block may lie ahead of a validator's clock, or behind it.
 pub const DRIFT: u64 = 10;
 
 /// Where block time comes from.
@@ -197,14 +197,18 @@ impl Embedded {
         &self.authorities[0]
     }
 
-    /// Time of the next block and its bound.
-    fn next_time(&self, tip: &Tip) -> Result<(u64, TimeBound), NodeError> {
+    /// Time of the next block and its bound. A failed commit may have left the replicas at different
+    /// heights, so they are levelled first.
+    fn next_time(&self) -> Result<(u64, TimeBound), NodeError> {
+        self.level()?;
+        let tip = self.tip()?;
         match self.clock {
             Clock::Manual => Ok((tip.time, TimeBound::Any)),
             Clock::System => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH);
                 let now = now.map_err(|_| NodeError::BadClock)?.as_secs();
-                Ok((now.max(tip.time), TimeBound::Latest(now + DRIFT)))
+                let (earliest, latest) = (now.saturating_sub(DRIFT), now.saturating_add(DRIFT));
+                Ok((now.max(tip.time), TimeBound::Within { earliest, latest }))
             }
         }
     }
@@ -214,10 +218,9 @@ impl Embedded {
     /// # Errors
     /// [`SubmitError::Refused`] with the rule it breaks; then nothing changed.
     pub fn submit(&self, tx: &Transaction) -> Result<Receipt, SubmitError> {
-        let tip = self.tip()?;
-        let (time, bound) = self.next_time(&tip)?;
+        let (time, bound) = self.next_time()?;
         self.proposer().ledger().check(tx, time, bound)?;
-        let receipt = self.run(vec![tx.clone()], time, bound)?.pop();
+        let receipt = self.run(vec![(tx.clone(), None)], time, bound)?.pop();
         receipt.expect("one answer per transaction").map_err(SubmitError::Refused)
     }
 
@@ -226,8 +229,7 @@ impl Embedded {
     /// # Errors
     /// As [`Self::submit`]; bytes that are no transaction are [`Refusal::Malformed`].
     pub fn submit_bytes(&self, bytes: &[u8]) -> Result<Receipt, SubmitError> {
-        let tip = self.tip()?;
-        let (time, bound) = self.next_time(&tip)?;
+        let (time, bound) = self.next_time()?;
         let tx = self.proposer().ledger().check_bytes(bytes, time, bound)?;
         self.submit(&tx)
     }
@@ -241,23 +243,41 @@ impl Embedded {
         &self,
         txs: Vec<Transaction>,
     ) -> Result<Vec<Result<Receipt, Refusal>>, NodeError> {
-        let (time, bound) = self.next_time(&self.tip()?)?;
-        self.run(txs, time, bound)
+        let (time, bound) = self.next_time()?;
+        let mut candidates = Vec::new();
+        for tx in txs {
+            // Other kinds may rely on one before them in the block, and nobody judges them.
+            let known = match &tx {
+                Transaction::Transfer(_) => {
+                    match self.proposer().ledger().check(&tx, time, bound) {
+                        Ok(()) => None,
+                        Err(CheckError::Refused(refusal)) => Some(refusal),
+                        Err(CheckError::Execute(error)) => return Err(error.into()),
+                    }
+                }
+                _ => None,
+            };
+            candidates.push((tx, known));
+        }
+        self.run(candidates, time, bound)
     }
 
-    /// Collects assertions, lets the proposer build a block, and makes it final.
+    /// Collects assertions, lets the proposer build a block, and makes it final. A transfer that
+    /// the proposer would refuse, for the reason beside it, is not put before the authorities.
     fn run(
         &self,
-        txs: Vec<Transaction>,
+        txs: Vec<(Transaction, Option<Refusal>)>,
         time: u64,
         bound: TimeBound,
     ) -> Result<Vec<Result<Receipt, Refusal>>, NodeError> {
-        let ids: Vec<_> = txs.iter().map(|tx| tx.id(&self.chain)).collect();
+        let ids: Vec<_> = txs.iter().map(|(tx, known)| (tx.id(&self.chain), *known)).collect();
         let mut entries = Vec::new();
-        for transaction in txs {
+        for (transaction, known) in txs {
             let mut assertions = Vec::new();
-            for authority in &self.authorities {
-                assertions.extend(authority.judge(&transaction, time, bound)?);
+            if known.is_none() {
+                for authority in &self.authorities {
+                    assertions.extend(authority.judge(&transaction, time, bound)?);
+                }
             }
             entries.push(Entry { transaction, assertions });
         }
@@ -269,19 +289,22 @@ impl Embedded {
         } else {
             height = self.finish(executed, time, bound)?.block.header.height;
         }
-        let answer = |(index, id): (usize, TxId)| match refused
-            .iter()
-            .find(|(refused, _)| *refused == index)
-        {
-            Some((_, refusal)) => Err(*refusal),
-            None => Ok(Receipt { id, height, time }),
+        let answer = |(index, (id, known)): (usize, (TxId, Option<Refusal>))| {
+            match refused.iter().find(|(refused, _)| *refused == index) {
+                // Nobody was asked to endorse it; say why.
+                Some((_, Refusal::EndorsementMissing)) => {
+                    Err(known.unwrap_or(Refusal::EndorsementMissing))
+                }
+                Some((_, refusal)) => Err(*refusal),
+                None => Ok(Receipt { id, height, time }),
+            }
         };
         Ok(ids.into_iter().enumerate().map(answer).collect())
     }
 
     /// Has every other replica execute the proposer's block, collects signatures, and commits
-    /// everywhere once they are a quorum. A crash in between leaves replicas at different heights,
-    /// which the next opening levels.
+    /// everywhere once they are a quorum. A crash or failure in between leaves replicas at different
+    /// heights, which the next opening or block levels.
     fn finish(
         &self,
         proposed: Executed,
@@ -325,7 +348,8 @@ impl Embedded {
         if self.clock != Clock::Manual {
             return Err(NodeError::ManualClock);
         }
-        self.empty_block(self.tip()?.time.saturating_add(seconds), TimeBound::Any)
+        let (time, bound) = self.next_time()?;
+        self.empty_block(time.saturating_add(seconds), bound)
     }
 
     /// Makes an empty block if the last one is older than the network's heartbeat. Call it before
@@ -334,9 +358,8 @@ impl Embedded {
     /// # Errors
     /// [`NodeError`] if the network failed.
     pub fn heartbeat(&self) -> Result<(), NodeError> {
-        let tip = self.tip()?;
-        let (time, bound) = self.next_time(&tip)?;
-        if time - tip.time >= self.genesis.params.heartbeat {
+        let (time, bound) = self.next_time()?;
+        if time - self.tip()?.time >= self.genesis.params.heartbeat {
             self.empty_block(time, bound)?;
         }
         Ok(())
@@ -420,7 +443,7 @@ impl Embedded {
         subjects: Vec<Subject>,
         urgent: bool,
     ) -> Result<Receipt, SubmitError> {
-        let key = files::read_publisher(&self.dir).map_err(NodeError::from)?;
+        let key = files::read_publisher(&self.dir, &self.genesis).map_err(NodeError::from)?;
         let current = self.view()?.sanctions().map_err(|error| NodeError::Ledger(error.into()))?;
         let list =
             Sanctions::new(current.version + 1, urgent, subjects).ok_or(NodeError::ListTooLong)?;

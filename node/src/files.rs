@@ -155,14 +155,20 @@ fn publisher_path(dir: &Path) -> PathBuf {
     dir.join("sanctions-publisher.key")
 }
 
-/// Replaces a file in one step, readable by its owner only.
-fn write_atomically(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+/// Writes a file in one step, readable by its owner only, and makes that durable. A file that is
+/// there is replaced only on demand.
+fn write_atomically(path: &Path, content: &[u8], replace: bool) -> Result<(), FileError> {
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io(path))?;
     file.write_all(content).map_err(io(path))?;
     file.as_file().sync_all().map_err(io(path))?;
-    file.persist(path).map_err(|error| io(path)(error.error))?;
-    Ok(())
+    let written = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    written.map_err(|error| io(path)(error.error))?;
+    // The rename is durable only once the directory is.
+    std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
 }
 
 /// Writes a new network. The genesis comes last: a directory without one holds no network.
@@ -189,7 +195,7 @@ pub fn write_network(
     if let Some(keys) = keys {
         let write = |path: &Path, key: &SigningKey| {
             let text = Zeroizing::new(hex::encode(*key.to_seed()));
-            write_atomically(path, text.as_bytes())
+            write_atomically(path, text.as_bytes(), true)
         };
         for (index, key) in keys.authorities.iter().enumerate() {
             write(&key_path(dir, index), key)?;
@@ -198,7 +204,13 @@ pub fn write_network(
     }
     let json = serde_json::to_vec_pretty(genesis)
         .map_err(|source| FileError::Genesis { path: genesis_path(dir), source })?;
-    write_atomically(&genesis_path(dir), &json)
+    // Somebody else may have created a network here meanwhile.
+    write_atomically(&genesis_path(dir), &json, false).map_err(|error| match error {
+        FileError::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            FileError::Exists(dir.to_owned())
+        }
+        error => error,
+    })
 }
 
 /// Reads and checks a network's genesis.
@@ -231,8 +243,11 @@ fn read_key(path: &Path) -> Result<SigningKey, FileError> {
 /// The key that signs sanctions lists on a development network.
 ///
 /// # Errors
-/// [`FileError::Io`] if it is not stored here.
-pub fn read_publisher(dir: &Path) -> Result<SigningKey, FileError> {
+/// [`FileError::PlainKeys`] on another network, [`FileError::Io`] if it is not stored here.
+pub fn read_publisher(dir: &Path, genesis: &Genesis) -> Result<SigningKey, FileError> {
+    if genesis.kind != NetworkKind::Dev {
+        return Err(FileError::PlainKeys);
+    }
     read_key(&publisher_path(dir))
 }
 

@@ -7,12 +7,18 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{BAD, Scripted, agent_secret, attestor, issuer};
-use placet_ledger::Refusal;
-use placet_node::{Clock, Embedded, KeySource, NodeError, SubmitError, dev_network, write_network};
+use placet_ledger::{BadTime, ExecuteError, Refusal, TimeBound};
+use placet_node::embedded::DRIFT;
+use placet_node::{
+    Clock, Embedded, FileError, KeySource, NodeError, SubmitError, dev_network, write_network,
+};
 use placet_protocol::Fr;
 use placet_protocol::assertion::Verdict;
+use placet_protocol::block::CertifiedBlock;
 use placet_protocol::field::{AssetId, Commitment, Nullifier, Subject};
 use placet_protocol::genesis::{Checkpoint, NetworkKind, NetworkParams};
 use placet_protocol::sealed::{SealedDelivery, ViewingKey};
@@ -184,7 +190,7 @@ fn authorities_reject_by_checkpoint_with_a_reason() {
     let tx = Transaction::Transfer(stale);
     let tip = network.tip().unwrap();
     let authority = &network.authorities()[0];
-    let bound = placet_ledger::TimeBound::Any;
+    let bound = TimeBound::Any;
     for signed in authority.judge(&tx, tip.time, bound).unwrap() {
         let expected = match signed.assertion.checkpoint {
             Checkpoint::Identity => Verdict::Reject(Refusal::RegistryRootUnknown.number()),
@@ -192,6 +198,7 @@ fn authorities_reject_by_checkpoint_with_a_reason() {
         };
         assert_eq!(signed.assertion.verdict, expected);
         assert_eq!(signed.assertion.judged_at, tip.height);
+        assert_eq!(signed.assertion.judged_time, tip.time);
     }
     assert_eq!(refusal(network.submit(&tx).unwrap_err()), Refusal::RegistryRootUnknown);
 }
@@ -289,4 +296,85 @@ fn a_network_is_not_overwritten_and_keys_are_private() {
         let key = dir.path().join("authority-0/signing.key");
         assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o077, 0);
     }
+}
+
+#[test]
+fn a_refused_transfer_is_not_put_before_the_authorities() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(create(dir.path()));
+    let check = Arc::new(Scripted::default());
+    let network =
+        Embedded::open_with(dir.path(), check.clone(), KeySource::Stored, Clock::Manual).unwrap();
+    let asset = with_asset(&network);
+    let stale = (0..5).map(|n| {
+        let mut stale = transfer(&network, asset, n + 1);
+        stale.body.registry_root = placet_protocol::field::RegistryRoot::new(Fr::from(1u8));
+        Transaction::Transfer(stale)
+    });
+    let answers = network.submit_all(stale.collect()).unwrap();
+    assert_eq!(answers, vec![Err(Refusal::RegistryRootUnknown); 5]);
+    assert_eq!(check.asked.load(Ordering::Relaxed), 0);
+    // A forged proof is looked at once, and named.
+    let forged =
+        TransferTransaction { proof: ProofBytes([BAD; 128]), ..transfer(&network, asset, 1) };
+    let answers = network.submit_all(vec![Transaction::Transfer(forged)]).unwrap();
+    assert_eq!(answers, vec![Err(Refusal::ProofInvalid)]);
+    assert_eq!(check.asked.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn replicas_left_unlevel_by_a_failed_commit_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = create(dir.path());
+    // As `finish` does, but the commits of the first two replicas fail.
+    let authorities = network.authorities();
+    let certified = {
+        let executed = authorities[0].execute(Vec::new(), TIME + 5, TimeBound::Any).unwrap();
+        let block = executed.block(authorities[0].public());
+        let mut signatures: Vec<_> = authorities.iter().map(|a| a.sign(&block)).collect();
+        signatures.sort_by_key(|signature| signature.authority);
+        CertifiedBlock { block, signatures }
+    };
+    for authority in &authorities[2..] {
+        authority.ledger().apply(&certified).unwrap();
+    }
+    with_asset(&network);
+    assert_eq!(network.tip().unwrap().height, 3);
+    assert_eq!(network.blocks(1).unwrap()[0], certified);
+    assert_agreement(&network);
+}
+
+#[test]
+fn with_the_systems_clock_nobody_moves_or_stops_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let start = now();
+    let params = NetworkParams::default();
+    let (genesis, keys) = dev_network("dev", start - 1000, params, Vec::new(), &[7; 32]).unwrap();
+    write_network(dir.path(), &genesis, Some(&keys)).unwrap();
+    let check = Arc::new(Scripted::default());
+    let network = Embedded::open_with(dir.path(), check, KeySource::Stored, Clock::System).unwrap();
+    with_asset(&network);
+    assert!((start..=now()).contains(&network.tip().unwrap().time));
+    // A proposer that lies finds no authority that executes its block.
+    let (clock, authority) = (now(), &network.authorities()[1]);
+    let bound = TimeBound::Within { earliest: clock - DRIFT, latest: clock + DRIFT };
+    let error = authority.execute(Vec::new(), clock + DRIFT + 1, bound).unwrap_err();
+    assert!(matches!(error, ExecuteError::Time(BadTime::AheadOfClock)));
+}
+
+#[test]
+fn plain_keys_are_read_on_development_networks_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut genesis, keys) =
+        dev_network("prod", TIME, NetworkParams::default(), Vec::new(), &[7; 32]).unwrap();
+    genesis.kind = NetworkKind::Other;
+    write_network(dir.path(), &genesis, None).unwrap();
+    let seed = hex::encode(*keys.publisher.to_seed());
+    std::fs::write(dir.path().join("sanctions-publisher.key"), seed).unwrap();
+    let check = Arc::new(Scripted::default());
+    let source = KeySource::Given(keys.authorities);
+    let network = Embedded::open_with(dir.path(), check, source, Clock::System).unwrap();
+    let error = network.publish_sanctions(Vec::new(), false).unwrap_err();
+    assert!(matches!(error, SubmitError::Node(NodeError::File(FileError::PlainKeys))), "{error}");
 }

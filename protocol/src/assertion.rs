@@ -33,6 +33,9 @@ pub struct Assertion {
     pub verdict: Verdict,
     /// Height of the block whose state was judged.
     pub judged_at: u64,
+    /// Block time with which it was judged, in seconds; not before that block's. Windows depend on
+    /// it, so without it nobody could check the verdict again.
+    pub judged_time: u64,
     /// Last height at which a block may rely on it.
     pub expires_at: u64,
     /// A rule of the authority's own: it cannot convict its author.
@@ -49,6 +52,7 @@ impl Wire for Assertion {
             Verdict::Reject(reason) => reason.get(),
         });
         out.u64(self.judged_at);
+        out.u64(self.judged_time);
         out.u64(self.expires_at);
         out.bool(self.discretionary);
     }
@@ -60,6 +64,7 @@ impl Wire for Assertion {
             verdict: std::num::NonZeroU16::new(input.u16()?)
                 .map_or(Verdict::Approve, Verdict::Reject),
             judged_at: input.u64()?,
+            judged_time: input.u64()?,
             expires_at: input.u64()?,
             discretionary: input.bool()?,
         })

@@ -11,6 +11,9 @@ use crate::wire::{DecodeError, Reader, Wire, Writer};
 
 /// Most transactions in a block.
 pub const MAX_BLOCK_TRANSACTIONS: usize = 4096;
+/// Longest encoding of a block's list of entries, in bytes: room for the longest sanctions list
+/// and as much again.
+pub const MAX_BLOCK_BYTES: usize = 16 * 1024 * 1024;
 
 /// SHA-256 of a header with its chain.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +106,19 @@ impl Wire for Entry {
     }
 }
 
+/// Whether a block may hold these entries: their number, and the length of their encoding.
+pub fn entries_fit(entries: &[Entry]) -> bool {
+    if entries.len() > MAX_BLOCK_TRANSACTIONS {
+        return false;
+    }
+    let mut left = MAX_BLOCK_BYTES - 4;
+    entries.iter().all(|entry| {
+        let rest = left.checked_sub(entry.to_wire().len());
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    })
+}
+
 /// The hash of a body: over ids, proofs and assertions in order. Ids cover ciphertexts by hash,
 /// so an erased ciphertext leaves the body's hash checkable.
 pub fn body_hash(chain: &ChainId, entries: &[Entry]) -> [u8; 32] {
@@ -143,7 +159,13 @@ impl Wire for Block {
         out.list(&self.entries);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { header: Header::read(input)?, entries: input.list(MAX_BLOCK_TRANSACTIONS)? })
+        let header = Header::read(input)?;
+        let before = input.remaining();
+        let entries = input.list(MAX_BLOCK_TRANSACTIONS)?;
+        if before - input.remaining() > MAX_BLOCK_BYTES {
+            return Err(DecodeError::TooLong);
+        }
+        Ok(Self { header, entries })
     }
 }
 
@@ -201,5 +223,40 @@ impl Wire for CertifiedBlock {
             return Err(DecodeError::OutOfRange);
         }
         Ok(Self { block, signatures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::Subject;
+    use crate::transaction::registry::{MAX_SANCTIONS, Sanctions};
+    use crate::transaction::signed::Signed;
+
+    #[test]
+    fn a_block_has_a_bounded_length() {
+        let (chain, key) = (ChainId([1; 32]), SigningKey::from_seed(&[2; 32]));
+        let subject = |n: usize| Subject::new(ark_bn254::Fr::from(n as u64));
+        let list = Sanctions::new(1, false, (0..MAX_SANCTIONS).map(subject).collect()).unwrap();
+        let transaction = Transaction::PublishSanctions(Signed::new(list, &chain, &key));
+        let entry = Entry { transaction, assertions: Vec::new() };
+        let block = |entries: Vec<Entry>| {
+            let header = Header {
+                height: 1,
+                parent: BlockId::genesis(&chain),
+                time: 0,
+                state: [0; 32],
+                body: [0; 32],
+                proposer: key.public(),
+            };
+            Block { header, entries }
+        };
+        let one = block(vec![entry.clone()]);
+        assert!(entries_fit(&one.entries));
+        assert_eq!(Block::from_wire(&one.to_wire()), Ok(one));
+        // Two of the longest lists are just too much.
+        let two = block(vec![entry.clone(), entry]);
+        assert!(!entries_fit(&two.entries));
+        assert_eq!(Block::from_wire(&two.to_wire()), Err(DecodeError::TooLong));
     }
 }

@@ -126,6 +126,10 @@ impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
+    /// Number of bytes that are not yet read.
+    pub fn remaining(&self) -> usize {
+        self.0.len()
+    }
     /// The next `n` bytes.
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
         let (head, tail) = self.0.split_at_checked(n).ok_or(DecodeError::Truncated)?;

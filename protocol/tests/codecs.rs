@@ -355,7 +355,9 @@ impl Grow {
                 let (chain, issuer, key) = (self.chain(), self.signing(), self.signing());
                 let rotation =
                     Rotation { asset: self.asset(), sequence: self.u64(), signing: key.public() };
-                Transaction::RotateAgentKey(RotateAgentKey::new(rotation, &chain, &issuer, &key))
+                let consent = rotation.consent(&chain, &self.secret(), &key, &self.bytes());
+                let tx = RotateAgentKey::new(rotation, consent, &chain, &issuer);
+                Transaction::RotateAgentKey(tx)
             }
         }
     }
@@ -367,6 +369,7 @@ impl Grow {
             verdict: NonZeroU16::new(self.below(3) as u16)
                 .map_or(Verdict::Approve, Verdict::Reject),
             judged_at: self.u64(),
+            judged_time: self.u64(),
             expires_at: self.u64(),
             discretionary: self.flag(),
         };

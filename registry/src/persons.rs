@@ -36,6 +36,10 @@ const HOLDERS: HolderTable = TableDefinition::new("persons.holders");
 const ACTIVE: u8 = 0;
 const RETIRED: u8 = 1;
 
+/// Longest validity of a subject tag in seconds from block time, about 17 years. Without a bound a
+/// dishonest attestor could bind a person to a key of its own for ever.
+pub const MAX_TAG_VALIDITY: u64 = 1 << 29;
+
 /// Why a person's tags were refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PersonError {
@@ -45,6 +49,12 @@ pub enum PersonError {
     /// `valid_until` is not after the block's time, or not below 2^40.
     #[error("a subject tag must be valid beyond the block's time; extend valid_until")]
     BadValidity,
+    /// `valid_until` is after the block's time by more than [`MAX_TAG_VALIDITY`].
+    #[error(
+        "a subject tag is valid for at most 2^29 seconds, about 17 years; set an earlier \
+         valid_until and extend it in time"
+    )]
+    ValidTooLong,
     /// The holder tag was replaced once.
     #[error("this key was replaced and is retired for good; issue to a new key")]
     HolderRetired,
@@ -117,6 +127,9 @@ pub fn check(
     let is_bad = |until: u64| until <= now || until >> TIME_BITS != 0;
     if tags.subjects.iter().any(|new| is_bad(new.valid_until)) {
         return Err(PersonError::BadValidity);
+    }
+    if tags.subjects.iter().any(|new| new.valid_until - now > MAX_TAG_VALIDITY) {
+        return Err(PersonError::ValidTooLong);
     }
     if holder(txn, &tags.holder)?.is_some_and(|record| record.retired) {
         return Err(PersonError::HolderRetired);

@@ -6,6 +6,7 @@ use ark_bn254::Fr;
 use placet_protocol::credential::{attestor_id, leaf, nobody, tombstone};
 use placet_protocol::field::{AttestorId, CredentialInner};
 use placet_protocol::merkle::{REGISTRY_DEPTH, SparseTree};
+use placet_protocol::transaction::MAX_SEQUENCE_STEP;
 use placet_protocol::transaction::registry::{SubjectTag, UniquenessTags};
 use placet_registry::credentials::{self, CredentialError, Issuance, Quota, Revocation, Urgency};
 use placet_registry::persons::{self, PersonError};
@@ -95,6 +96,18 @@ fn replayed_messages_are_refused_after_a_restart_too() {
     // Sequences are counted per attestor.
     issue(&store, 2, 1, 11).unwrap();
     issue(&store, 1, 7, 12).unwrap();
+}
+
+#[test]
+fn a_message_cannot_use_up_all_sequence_numbers() {
+    let store = Store::new();
+    for sequence in [MAX_SEQUENCE_STEP + 1, u64::MAX] {
+        let refused = issue(&store, 1, sequence, 10);
+        assert!(matches!(refused, Err(CredentialError::SequenceTooFar)));
+    }
+    issue(&store, 1, MAX_SEQUENCE_STEP, 10).unwrap();
+    assert!(matches!(revoke(&store, 1, u64::MAX, 0), Err(CredentialError::SequenceTooFar)));
+    revoke(&store, 1, MAX_SEQUENCE_STEP + 1, 0).unwrap();
 }
 
 #[test]

@@ -62,6 +62,24 @@ fn a_second_provider_for_the_same_key_is_fine_and_extends_only() {
 }
 
 #[test]
+fn nobody_is_bound_to_a_key_for_longer_than_the_bound() {
+    let store = Store::new();
+    let (now, longest) = (1_800_000_000, persons::MAX_TAG_VALIDITY);
+    for until in [now + longest + 1, (1 << 40) - 1] {
+        let refused = bind(&store, KEY_1, &[(PERSON, now + 1), (PASSPORT, until)], now);
+        assert!(matches!(refused, Err(PersonError::ValidTooLong)));
+    }
+    assert!(matches!(
+        bind(&store, KEY_1, &[(PERSON, 1 << 40)], now),
+        Err(PersonError::BadValidity)
+    ));
+    assert_eq!(persons::holder(&store.read(), &[KEY_1; 32]).unwrap(), None);
+    bind(&store, KEY_1, &[(PERSON, now + longest)], now).unwrap();
+    // The person has a key again when that time is over.
+    bind(&store, KEY_2, &[(PERSON, now + longest + 9)], now + longest).unwrap();
+}
+
+#[test]
 fn key_one_key_two_key_one_is_refused_for_good() {
     let mut store = Store::new();
     bind(&store, KEY_1, &[(PERSON, 1000)], 0).unwrap();
@@ -132,7 +150,7 @@ fn submissions_without_effect_are_refused() {
         let refused = bind(&store, KEY_1, &[(PERSON, until)], 100);
         assert!(matches!(refused, Err(PersonError::BadValidity)), "valid until {until}");
     }
-    bind(&store, KEY_1, &[(PERSON, (1 << 40) - 1)], 100).unwrap();
+    bind(&store, KEY_1, &[(PERSON, (1 << 40) - 1)], (1 << 40) - 2).unwrap();
 }
 
 proptest! {

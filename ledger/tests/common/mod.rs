@@ -321,6 +321,7 @@ impl World {
             checkpoint: at,
             verdict: Verdict::Approve,
             judged_at: height,
+            judged_time: self.time(),
             expires_at: height + 10,
             discretionary: false,
         };

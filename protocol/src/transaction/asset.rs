@@ -116,12 +116,18 @@ pub struct Metadata {
     pub name: String,
     /// If the security has one.
     pub isin: Option<Isin>,
-    /// Restrictive legend, at most [`MAX_LEGEND`] bytes.
+    /// Restrictive legend, see [`legend_is_valid`].
     pub legend: String,
     /// SHA-256 of the offering document.
     pub document_hash: [u8; 32],
     /// Decimal places between the smallest unit and what people call one unit, at most 18.
     pub decimals: u8,
+}
+
+/// A legend: at most [`MAX_LEGEND`] bytes, no control characters but line feeds. Terminals obey
+/// control characters, and legends are shown to everybody.
+pub fn legend_is_valid(legend: &str) -> bool {
+    legend.len() <= MAX_LEGEND && !legend.chars().any(|c| c.is_control() && c != '\n')
 }
 
 impl Wire for Metadata {
@@ -140,7 +146,8 @@ impl Wire for Metadata {
             document_hash: input.array()?,
             decimals: input.u8()?,
         };
-        if !name_is_valid(&metadata.name) || metadata.decimals > MAX_DECIMALS {
+        let sound = name_is_valid(&metadata.name) && legend_is_valid(&metadata.legend);
+        if !sound || metadata.decimals > MAX_DECIMALS {
             return Err(DecodeError::OutOfRange);
         }
         Ok(metadata)
@@ -240,10 +247,10 @@ impl Wire for Registration {
     }
 }
 
-/// A transfer agent takes on an asset.
+/// A transfer agent takes on an asset, or a new signing key for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentConsent {
-    /// Of the viewing key, bound to the registration.
+    /// Of the viewing key, bound to the registration or rotation.
     pub possession: Possession,
     /// By the signing key.
     pub signature: Signature,
@@ -259,9 +266,9 @@ impl Wire for AgentConsent {
     }
 }
 
-/// Why a registration's seals fail.
+/// Why the seals of a registration or rotation fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistrationError {
+pub enum ConsentError {
     /// The issuer's or the agent's signature.
     #[error(transparent)]
     Signature(#[from] BadSignature),
@@ -298,7 +305,7 @@ impl RegisterAsset {
     ///
     /// # Errors
     /// The first that fails.
-    pub fn verify(&self, chain: &ChainId) -> Result<(), RegistrationError> {
+    pub fn verify(&self, chain: &ChainId) -> Result<(), ConsentError> {
         let r = &self.registration;
         let message = r.to_wire();
         r.issuer.verify(chain, Context::RegisterAssetIssuer, &message, &self.issuer_signature)?;
@@ -607,7 +614,8 @@ impl Wire for Pause {
 /// See [`Pause`].
 pub type PauseAsset = Signed<Pause>;
 
-/// The issuer appoints a new signing key of the agent. The viewing key never changes.
+/// Issuer and agent replace the agent's signing key. The viewing key never changes: it is how the
+/// agent consents even when its signing key was stolen or lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     /// Which asset.
@@ -616,6 +624,31 @@ pub struct Rotation {
     pub sequence: u64,
     /// The new key.
     pub signing: VerifyKey,
+}
+
+impl Rotation {
+    /// What the proof of possession is bound to.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(b"placet.rotation.v1");
+        hasher.update(self.to_wire());
+        hasher.finalize().into()
+    }
+
+    /// The agent's consent: the new key's signature and the proof that it comes from whoever holds
+    /// the asset's viewing key. `randomness` must be 32 fresh bytes.
+    pub fn consent(
+        &self,
+        chain: &ChainId,
+        viewing: &SecretKey,
+        new: &SigningKey,
+        randomness: &[u8; 32],
+    ) -> AgentConsent {
+        AgentConsent {
+            possession: Possession::prove(viewing, chain, &self.digest(), randomness),
+            signature: new.sign(chain, Context::RotateAgentKey, &self.to_wire()),
+        }
+    }
 }
 
 impl Wire for Rotation {
@@ -633,37 +666,45 @@ impl Wire for Rotation {
     }
 }
 
-/// A rotation signed by the issuer and by the new key.
+/// A rotation that the issuer signed and the agent consented to. The issuer alone cannot become
+/// the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotateAgentKey {
     /// What changes.
     pub rotation: Rotation,
     /// By the issuer.
     pub issuer_signature: Signature,
-    /// By the new key: somebody holds it.
-    pub key_signature: Signature,
+    /// Of the fixed viewing key and the new signing key.
+    pub agent_consent: AgentConsent,
 }
 
 impl RotateAgentKey {
-    /// Signs as issuer and as the new key.
-    pub fn new(rotation: Rotation, chain: &ChainId, issuer: &SigningKey, key: &SigningKey) -> Self {
-        let message = rotation.to_wire();
-        Self {
-            issuer_signature: issuer.sign(chain, Context::RotateAgentIssuer, &message),
-            key_signature: key.sign(chain, Context::RotateAgentKey, &message),
-            rotation,
-        }
+    /// The issuer signs what the agent consented to.
+    pub fn new(
+        rotation: Rotation,
+        agent_consent: AgentConsent,
+        chain: &ChainId,
+        issuer: &SigningKey,
+    ) -> Self {
+        let issuer_signature = issuer.sign(chain, Context::RotateAgentIssuer, &rotation.to_wire());
+        Self { rotation, issuer_signature, agent_consent }
     }
 
-    /// Verifies both signatures.
+    /// Verifies both signatures and the proof of possession of the asset's viewing key.
     ///
     /// # Errors
-    /// [`BadSignature`] if either fails.
-    pub fn verify(&self, chain: &ChainId, issuer: &VerifyKey) -> Result<(), BadSignature> {
+    /// The first that fails.
+    pub fn verify(
+        &self,
+        chain: &ChainId,
+        issuer: &VerifyKey,
+        viewing: &PublicKey,
+    ) -> Result<(), ConsentError> {
         let message = self.rotation.to_wire();
         issuer.verify(chain, Context::RotateAgentIssuer, &message, &self.issuer_signature)?;
-        let key = &self.rotation.signing;
-        key.verify(chain, Context::RotateAgentKey, &message, &self.key_signature)
+        let (key, consent) = (&self.rotation.signing, &self.agent_consent);
+        key.verify(chain, Context::RotateAgentKey, &message, &consent.signature)?;
+        Ok(consent.possession.verify(viewing, chain, &self.rotation.digest())?)
     }
 }
 
@@ -671,13 +712,13 @@ impl Wire for RotateAgentKey {
     fn write(&self, out: &mut Writer) {
         self.rotation.write(out);
         self.issuer_signature.write(out);
-        self.key_signature.write(out);
+        self.agent_consent.write(out);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             rotation: Rotation::read(input)?,
             issuer_signature: Signature::read(input)?,
-            key_signature: Signature::read(input)?,
+            agent_consent: AgentConsent::read(input)?,
         })
     }
 }
@@ -702,5 +743,27 @@ mod tests {
         let (a, b) = (ChainId([1; 32]), ChainId([2; 32]));
         assert_ne!(asset_id(&a, 0), asset_id(&a, 1));
         assert_ne!(asset_id(&a, 0), asset_id(&b, 0));
+    }
+
+    #[test]
+    fn texts_for_people_command_no_terminal() {
+        let metadata = |name: &str, legend: &str| Metadata {
+            name: name.into(),
+            isin: None,
+            legend: legend.into(),
+            document_hash: [0; 32],
+            decimals: 0,
+        };
+        let good = metadata("Näme", "Not registered.\nNot for sale – ever.");
+        assert_eq!(Metadata::from_wire(&good.to_wire()), Ok(good));
+        for bad in ["\x1b[2J", "a\rb", "\t", "\u{9b}2J", "\x7f", "\0"] {
+            assert!(!legend_is_valid(bad));
+            let legend = metadata("A", bad);
+            assert_eq!(Metadata::from_wire(&legend.to_wire()), Err(DecodeError::OutOfRange));
+            let name = metadata(&format!("A{bad}"), "");
+            assert_eq!(Metadata::from_wire(&name.to_wire()), Err(DecodeError::OutOfRange));
+        }
+        let name = metadata("two\nlines", "");
+        assert_eq!(Metadata::from_wire(&name.to_wire()), Err(DecodeError::OutOfRange));
     }
 }
