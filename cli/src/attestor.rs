@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::app::{App, fresh_phrase};
 use crate::chain::{Chain, node_failure};
+use crate::control::{self, Evidence, Session};
 use crate::data::{Name, Party, Public};
 use crate::fail::{Failure, Result};
 use crate::output::{Report, Table};
@@ -57,7 +58,19 @@ pub enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Make a challenge for the identification session with a holder elsewhere
+    ///
+    /// The holder answers it with `placet wallet answer`, and shows control of the key by that; both
+    /// go to `attestor issue`. Make a new one for every session: nothing remembers it. Needs no
+    /// passphrase.
+    Challenge {
+        #[command(flatten)]
+        which: Which,
+    },
     /// Issue the credentials of a person or an entity, described in a TOML file
+    ///
+    /// Only to a holder who shows control of the key. A wallet in this data directory does it on the
+    /// spot, with its passphrase; the holder of an address answered a challenge before.
     #[command(after_help = format!("An example of the file:\n\n{}", person::EXAMPLE))]
     Issue {
         #[command(flatten)]
@@ -68,6 +81,8 @@ pub enum Command {
         /// What was found out, as TOML; `-` reads standard input
         #[arg(long, short, value_name = "TOML")]
         person: PathBuf,
+        #[command(flatten)]
+        session: Session,
         /// Your own reference, as a case number; stays in your records
         #[arg(long, default_value = "", hide_default_value = true)]
         reference: String,
@@ -106,8 +121,10 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
             create(app, &which.attestor, title.as_deref(), join.as_ref())
         }
         Command::Admit { which } => admit_again(app, &which.attestor),
-        Command::Issue { which, to, person, reference } => {
-            issue(app, &which.attestor, to, person, reference)
+        Command::Challenge { which } => control::fresh(app, &which.attestor),
+        Command::Issue { which, to, person, session, reference } => {
+            let evidence = Evidence::of(app, to, session)?;
+            issue(app, &which.attestor, (to, evidence), person, reference)
         }
         Command::Revoke { which, index, urgent } => revoke(app, &which.attestor, *index, *urgent),
         Command::List { attestor: Some(name) } => issued(app, name),
@@ -234,10 +251,17 @@ fn random() -> Result<zeroize::Zeroizing<[u8; ISSUE_RANDOM_BYTES]>> {
     Ok(random)
 }
 
-fn issue(app: &mut App, name: &Name, to: &str, person: &Path, reference: &str) -> Result<Report> {
+fn issue(
+    app: &mut App,
+    name: &Name,
+    (to, evidence): (&str, Evidence),
+    person: &Path,
+    reference: &str,
+) -> Result<Report> {
     let to = lookup::address(&app.data, to)?;
     let findings = person::read(person)?;
     let mut desk = Desk::open(app, name)?;
+    evidence.check(app, &desk.chain, &desk.attestor, &to)?;
     let working = app.progress.spinner("issuing");
     let mut kinds = Vec::new();
     if let Some(identity) = &findings.identity {

@@ -5,20 +5,26 @@ use placet_protocol::field::HolderId;
 use placet_registry::store::Transaction as Store;
 use placet_wallet::view::{self, AssetState};
 
-use crate::data::{DataDir, Name, Party};
+use crate::data::{DataDir, Home, Name, Party};
 use crate::fail::{Exit, Failure, Result};
 
 /// Fewest characters of an id that may stand for it.
 const PREFIX: usize = 6;
 
+/// The wallet in this data directory, if the text is no address but a name.
+pub fn wallet(data: &DataDir, text: &str) -> Result<Option<Home>> {
+    match text.parse::<Name>() {
+        Ok(name) if !text.starts_with("placet1") => data.home(Party::Wallet, &name).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// An address, or the name of a wallet in this data directory.
 pub fn address(data: &DataDir, text: &str) -> Result<Address> {
-    if let Ok(name) = text.parse::<Name>()
-        && !text.starts_with("placet1")
-    {
-        let public = data.home(Party::Wallet, &name)?.public()?;
-        return public.address.ok_or_else(|| {
-            Failure::input("file", format!("wallet {name} has no address on file"), "restore it")
+    if let Some(home) = wallet(data, text)? {
+        return home.public()?.address.ok_or_else(|| {
+            let message = format!("wallet {} has no address on file", home.name);
+            Failure::input("file", message, "restore it")
         });
     }
     text.parse().map_err(|error| Failure::from_error(Exit::Input, "address", &error))

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod fail;
 mod output;
@@ -20,6 +21,7 @@ mod lookup;
 mod refusals;
 mod network;
 mod person;
+mod control;
 mod attestor;
 mod issuer;
 mod asset;
@@ -47,6 +49,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Show the whole product in one run: real proofs, a real sanctions list, invented people
+    ///
+    /// The demo makes a network of its own and touches no data directory: PLACET_DATA does not
+    /// matter, and --data is refused.
     Demo {
         /// Keep the demo's network in this new directory instead of a temporary one
         #[arg(long, value_name = "DIR")]
@@ -83,12 +88,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let read = Cli::command().try_get_matches().and_then(|matches| {
+        let named = matches.value_source("data") == Some(ValueSource::CommandLine);
+        Ok((Cli::from_arg_matches(&matches)?, named))
+    });
+    let (cli, data_named) = match read {
+        Ok(read) => read,
         Err(error) => return misread(&error),
     };
     let json = cli.options.json;
-    match run(cli).and_then(|report| report.print(json)) {
+    match run(cli, data_named).and_then(|report| report.print(json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print(json);
@@ -97,7 +106,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<Report> {
+/// `data_named` says whether `--data` was written, and not only set in the environment.
+fn run(cli: Cli, data_named: bool) -> Result<Report> {
+    if data_named && matches!(cli.command, Command::Demo { .. }) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "usage",
+            "the demo makes a network of its own and takes no --data",
+            "`placet demo --keep DIR` makes it in a new directory and leaves it there",
+        ));
+    }
     let mut app = App::new(cli.options)?;
     match &cli.command {
         Command::Demo { keep } => demo::run(keep.as_deref(), app.json, app.progress),

@@ -1,4 +1,5 @@
-//! How results reach the user: one JSON value, or text. Nothing else writes to standard output.
+//! How results reach the user: one JSON value, or text, on standard output. Only the demo also
+//! writes there by itself: its story, while it happens, and never when the result is JSON.
 
 use std::io::Write;
 

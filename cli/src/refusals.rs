@@ -82,6 +82,7 @@ impl From<AttestorError> for Failure {
         match error {
             AttestorError::Role(error) => error.into(),
             AttestorError::NotOurs => Self::from_error(Exit::Input, "not-found", &error),
+            AttestorError::Control(_) => Self::from_error(Exit::Input, "control-refused", &error),
             AttestorError::AlreadyRevoked => {
                 Self::input("already-revoked", error, "nothing is left to do")
             }

@@ -160,7 +160,7 @@ fn compare(stage: &mut Stage, books: &Books, register: &Register) -> Result<Vec<
 /// learn.
 pub fn what_authorities_saw(
     stage: &Stage,
-    shown: &[(&str, TxId)],
+    shown: &[TxId],
     (secrets, public_amount): (&Secrets, u64),
     report: &mut Report,
 ) -> Result<()> {
@@ -177,16 +177,17 @@ pub fn what_authorities_saw(
     let page = report.page();
     page.section("What the authorities saw");
     page.text(&format!(
-        "{count} transfers of {bytes} bytes each: sending, accepting, settling, taking back and \
-         redeeming have one shape. Three of them as the authorities keep them, without the sealed \
-         box for a receiver; what is for the agent is under one-time pads:",
+        "{count} transfers of {bytes} bytes each. Three of them as the authorities keep them, \
+         without the sealed box for a receiver; what is for the agent is under one-time pads. One \
+         sends, one accepts, one redeems: accepting and redeeming have no other shape, but a \
+         redeemed amount is public:",
     ));
-    for (name, id) in shown {
+    for id in shown {
         let status = stage.executed(*id)?;
         if let Transaction::Transfer(transfer) = &status.entry.transaction {
             page.line("");
             let height = status.location.height;
-            page.line(&format!("  {}", page.bold(&format!("block {height}: {name}"))));
+            page.line(&format!("  {}", page.bold(&format!("block {height}: transfer"))));
             public_fields(page, &transfer.body, *id);
             page.item("asserted", &approvals(&status.entry));
         }

@@ -24,7 +24,7 @@ use crate::fail::{Failure, Result};
 use crate::output::Report;
 use crate::secret::{self, Shown};
 use crate::transfer::{self, Wish};
-use crate::{amount, lookup, time};
+use crate::{amount, control, lookup, time};
 
 /// Which wallet.
 #[derive(Args)]
@@ -93,6 +93,19 @@ pub enum Command {
     Credentials {
         #[command(flatten)]
         which: Which,
+    },
+    /// Show an attestor that you control this wallet's key: answer its challenge
+    ///
+    /// Make sure that the challenge comes from the attestor that you are talking to.
+    Answer {
+        #[command(flatten)]
+        which: Which,
+        /// The attestor's id, or the beginning of it; `attestor list` shows all
+        #[arg(long, value_name = "ID")]
+        attestor_id: String,
+        /// The attestor's challenge
+        #[arg(long, value_name = "HEX", value_parser = control::challenge)]
+        challenge: [u8; 32],
     },
     /// Take in a credential that came as a file
     ImportCredential {
@@ -170,6 +183,9 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         Command::Balance { which } => show::balance(app, &which.wallet),
         Command::Deliveries { which, all } => show::deliveries(app, &which.wallet, *all),
         Command::Credentials { which } => show::credentials(app, &which.wallet),
+        Command::Answer { which, attestor_id, challenge } => {
+            control::reply(app, &which.wallet, attestor_id, challenge)
+        }
         Command::ImportCredential { which, file } => import(app, &which.wallet, file),
         Command::Send { which, asset, to, amount, deadline } => {
             send(app, &which.wallet, asset, to, amount, *deadline)
