@@ -1,5 +1,5 @@
 //! The statement `transfer` as a rank-1 constraint system: one block per clause of spec §7, in its
-//! order and under its names. Twin: `protocol/src/transfer.rs`.
+//! order and under its names. Twin: `protocol/src/transfer/`.
 
 use ark_bn254::Fr;
 use ark_ff::Field;

@@ -152,11 +152,13 @@ fn native_check_and_circuit_agree_on_random_lies() {
     assert!((20..380).contains(&accepted), "{accepted} accepted");
 }
 
-/// `cargo test -p placet-circuits --test differential -- --ignored campaign`
+/// `cargo test -p placet-circuits --test differential -- --ignored campaign`; the environment
+/// variable `SEEDS` sets how many runs of 400 lies, 10 by default.
 #[test]
 #[ignore = "long; run before a release"]
 fn campaign_of_many_seeds() {
-    for seed in 100..150 {
+    let seeds = std::env::var("SEEDS").map_or(10, |text| text.parse().expect("a number"));
+    for seed in 100..100 + seeds {
         campaign(seed, 400);
     }
 }
