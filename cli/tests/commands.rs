@@ -21,6 +21,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "balance",
             "deliveries",
             "credentials",
+            "answer",
             "import-credential",
             "send",
             "accept",
@@ -28,7 +29,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "redeem",
         ],
     ),
-    ("attestor", &["new", "admit", "issue", "revoke", "list", "export"]),
+    ("attestor", &["new", "admit", "challenge", "issue", "revoke", "list", "export"]),
     ("issuer", &["new", "list"]),
     ("asset", &["create", "policy", "mint", "pause", "resume", "show", "list"]),
     ("agent", &["new", "list", "register", "freeze", "release"]),
@@ -108,6 +109,9 @@ fn a_command_that_cannot_be_read_is_a_usage_error() {
         &["network", "status", "--block-time", "yesterday"],
         &["wallet", "new", "--wallet", "../escape"],
         &["agent", "freeze", "--asset", "x"],
+        &["demo", "--data", "somewhere"],
+        &["wallet", "answer", "--attestor-id", "x", "--challenge", "07"],
+        &["attestor", "issue", "--to", "x", "--person", "x", "--challenge", &"07".repeat(32)],
     ] {
         assert_eq!(scene.refused(arguments, 2), "usage", "{arguments:?}");
         let plain = scene.run(arguments);
@@ -125,6 +129,7 @@ fn what_is_missing_is_an_input_error_that_says_what_to_do() {
         (&["wallet", "balance"], "not-found"),
         (&["wallet", "address", "--wallet", "nobody"], "not-found"),
         (&["attestor", "issue", "--to", "nobody", "--person", "x"], "not-found"),
+        (&["attestor", "challenge"], "not-found"),
         (&["asset", "create", "--policy", "missing.toml"], "not-found"),
         (&["inspect", "missing.file"], "unknown-format"),
         (&["inspect", "placet1qqqq"], "address"),

@@ -10,7 +10,7 @@ use support::{BINARY, Scene, workspace};
 const ASSET: &str = "\"Example Growth Fund, Class A\"";
 
 /// A document, what has to have happened before some of its commands, and the words in it that
-/// stand for something of the reader's.
+/// stand for something of the reader's: `@label` is what the last command said after that label.
 struct Guide {
     path: &'static str,
     before: &'static [(&'static str, &'static [&'static str])],
@@ -29,8 +29,20 @@ const GUIDES: &[Guide] = &[
     Guide { path: "docs/guides/authority.md", before: &[], words: &[("FILE", "list.csv")] },
     Guide {
         path: "docs/guides/attestor.md",
-        before: &[("placet", &["placet network init", "placet wallet new --wallet alice"])],
-        words: &[("ADDRESS", "alice"), ("INDEX", "0")],
+        before: &[
+            ("placet", &["placet network init", "placet wallet new --wallet alice"]),
+            (
+                "placet attestor issue",
+                &["placet wallet answer --wallet alice --attestor-id ID --challenge CHALLENGE"],
+            ),
+        ],
+        words: &[
+            ("ADDRESS", "@address"),
+            ("ID", "@attestor-id"),
+            ("CHALLENGE", "@challenge"),
+            ("ANSWER", "@answer"),
+            ("INDEX", "0"),
+        ],
     },
     Guide {
         path: "docs/guides/issuer.md",
@@ -41,6 +53,7 @@ const GUIDES: &[Guide] = &[
         path: "docs/guides/investor.md",
         before: &[
             ("placet", NETWORK),
+            ("placet wallet answer", &["placet attestor challenge --attestor beta"]),
             (
                 "placet wallet sync",
                 &[
@@ -54,7 +67,12 @@ const GUIDES: &[Guide] = &[
             ),
             ("placet wallet refund", &["placet network advance 8d"]),
         ],
-        words: &[("ASSET", ASSET), ("ADDRESS", "bob")],
+        words: &[
+            ("ASSET", ASSET),
+            ("ADDRESS", "bob"),
+            ("ID", "@attestor-id"),
+            ("CHALLENGE", "@challenge"),
+        ],
     },
 ];
 
@@ -85,7 +103,7 @@ fn commands(text: &str) -> Vec<String> {
     commands
 }
 
-fn shell(scene: &Scene, path: &str, command: &str) {
+fn shell(scene: &Scene, path: &str, command: &str) -> String {
     let own = Path::new(BINARY).parent().expect("a file is in a directory");
     let inherited = std::env::var("PATH").unwrap_or_default();
     let output = scene
@@ -96,6 +114,17 @@ fn shell(scene: &Scene, path: &str, command: &str) {
         .expect("a shell runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{path}: `{command}` failed:\n{errors}");
+    String::from_utf8(output.stdout).expect("text is UTF-8")
+}
+
+/// What a word of a guide stands for, after the commands so far `said` something.
+fn meaning<'a>(guide: &Guide, said: &'a str, word: &'a str) -> &'a str {
+    let stands_for = guide.words.iter().find(|(placeholder, _)| *placeholder == word);
+    let Some((_, value)) = stands_for else { return word };
+    let Some(label) = value.strip_prefix('@') else { return value };
+    let labelled = said.lines().filter_map(|line| line.split_once(' '));
+    let last = labelled.filter(|(first, _)| *first == label).last();
+    last.unwrap_or_else(|| panic!("{}: nothing said {label}", guide.path)).1.trim()
 }
 
 fn perform(guide: &Guide) {
@@ -107,19 +136,19 @@ fn perform(guide: &Guide) {
     let commands = commands(&text);
     assert!(!commands.is_empty(), "{} shows no command", guide.path);
     let mut before: Vec<_> = guide.before.iter().collect();
+    let mut said = String::new();
+    let mut run = |command: &str| {
+        let words: Vec<_> = command.split(' ').map(|word| meaning(guide, &said, word)).collect();
+        let output = shell(&scene, guide.path, &words.join(" "));
+        said.push_str(&output);
+    };
     for command in commands {
         while let Some((first, _)) = before.first()
             && command.starts_with(first)
         {
-            for setup in before.remove(0).1 {
-                shell(&scene, guide.path, setup);
-            }
+            before.remove(0).1.iter().for_each(|setup| run(setup));
         }
-        let words = command.split(' ').map(|word| {
-            let stands_for = guide.words.iter().find(|(placeholder, _)| *placeholder == word);
-            stands_for.map_or(word, |(_, value)| value)
-        });
-        shell(&scene, guide.path, &words.collect::<Vec<_>>().join(" "));
+        run(&command);
     }
     assert!(before.is_empty(), "{} no longer has the command {:?}", guide.path, before[0].0);
 }
