@@ -123,7 +123,7 @@ fn meaning<'a>(guide: &Guide, said: &'a str, word: &'a str) -> &'a str {
     let Some((_, value)) = stands_for else { return word };
     let Some(label) = value.strip_prefix('@') else { return value };
     let labelled = said.lines().filter_map(|line| line.split_once(' '));
-    let last = labelled.filter(|(first, _)| *first == label).last();
+    let last = labelled.rev().find(|(first, _)| *first == label);
     last.unwrap_or_else(|| panic!("{}: nothing said {label}", guide.path)).1.trim()
 }
 

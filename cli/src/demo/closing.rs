@@ -180,7 +180,7 @@ pub fn what_authorities_saw(
         "{count} transfers of {bytes} bytes each. Three of them as the authorities keep them, \
          without the sealed box for a receiver; what is for the agent is under one-time pads. One \
          sends, one accepts, one redeems: accepting and redeeming have no other shape, but a \
-         redeemed amount is public:",
+         redeemed amount is public, and so is a change in the number of holders:",
     ));
     for id in shown {
         let status = stage.executed(*id)?;
