@@ -102,7 +102,7 @@ fn the_example_comes_back_in_plain_words() {
 Investor status is attested by {beta}.
 No holder's risk class is above 3.
 There are at most 2,000 holders at a time.
-A holding may be worth at most 10% of the acquirer's attested capital, at 1,000 minor units of the currency for one smallest unit.
+A holding may be worth at most 10% of the acquirer's attested capital, at 1,000 minor units of EUR for one smallest unit.
 Who may acquire, by residence:
   France, Germany and Luxembourg: investors who are eu-professional or eu-qualified-investor, at most 50,000 units.
   United States: investors who are us-accredited-501a or us-qualified-purchaser, at most 20,000 units, locked for 90 days after acquisition.
