@@ -65,7 +65,7 @@ fn pick(condition: bool, value: Fr) -> Fr {
 
 impl Witness {
     /// Evaluates the transfer without judging it. Comparisons that leave their range count as
-    /// false; [`check`] refuses them.
+    /// false; [`check`](super::check) refuses them.
     pub fn evaluate(&self, now: u64, redeemed: u64) -> Evaluation {
         let secret = secret_scalar(&self.key_bits);
         let holder = HolderId::new((Point::generator() * secret).into_affine().x);
