@@ -3,6 +3,8 @@
 //! `cargo bench -p placet-benches -- --quick` runs all of them briefly. Compare numbers of one
 //! run only.
 
+pub mod load;
+
 use std::time::{Duration, Instant};
 
 use placet_protocol::example::{Branches, Example};
