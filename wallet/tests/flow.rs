@@ -444,7 +444,7 @@ fn a_node_cannot_feed_a_wallet_blocks_of_its_own_making() {
 
     let block = network.certify(network.next_block(Vec::new()), 2);
     network.blocks.borrow_mut().push(block);
-    assert!(matches!(refuse(wallet, network), ViewError::NotFinal(_)));
+    assert!(matches!(refuse(wallet, network), ViewError::NotFinal { .. }));
 
     let mut block = network.certify(network.next_block(Vec::new()), 3);
     block.block.entries = network.blocks.borrow()[0].block.entries.clone();

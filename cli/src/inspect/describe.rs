@@ -2,8 +2,9 @@
 
 use placet_protocol::assertion::{SignedAssertion, Verdict};
 use placet_protocol::block::{Block, CertifiedBlock};
+use placet_protocol::finality::Finality;
 use placet_protocol::genesis::Genesis;
-use placet_protocol::transaction::Transaction;
+use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
 use placet_protocol::transaction::asset::Officer;
 use serde_json::{Value, json};
 
@@ -88,18 +89,49 @@ pub fn transaction(tx: &Transaction) -> Value {
         Transaction::RotateAgentKey(tx) => json!({
             "asset": tx.rotation.asset.to_string(), "signing": tx.rotation.signing.to_string(),
         }),
+        Transaction::ChangeAuthorities(tx) => {
+            let mut content = authority_change(&tx.change);
+            merge(&mut content, json!({ "approvals": tx.approvals.len() }));
+            content
+        }
+        Transaction::ConvictAuthority(tx) => json!({
+            "authority": tx.assertion.authority.to_string(), "verdict": assertion(&tx.assertion),
+        }),
     };
     merge(&mut content, json!({ "transaction": tx.kind() }));
     content
 }
 
+/// A change among the authorities, with its number.
+pub fn authority_change(change: &NumberedChange) -> Value {
+    match &change.change {
+        AuthorityChange::Appoint(authority) => json!({
+            "number": change.number, "change": "appoint", "name": authority.name,
+            "authority": authority.key.to_string(),
+            "mandates": authority.mandates.iter().map(|m| m.name()).collect::<Vec<_>>(),
+        }),
+        AuthorityChange::Dismiss(key) => json!({
+            "number": change.number, "change": "dismiss", "authority": key.to_string(),
+        }),
+    }
+}
+
 /// A final block with its transactions and the authorities that signed it.
 pub fn certified(certified: &CertifiedBlock) -> Value {
     let mut content = block(&certified.block);
-    let signers: Vec<_> =
-        certified.signatures.iter().map(|signature| signature.authority.to_string()).collect();
-    merge(&mut content, json!({ "signed_by": signers }));
+    merge(&mut content, finality(&certified.finality));
     content
+}
+
+/// The votes under a block.
+pub fn finality(finality: &Finality) -> Value {
+    let certificate = &finality.certificate;
+    let signers: Vec<_> =
+        certificate.signatures.iter().map(|signature| signature.authority.to_string()).collect();
+    json!({
+        "epoch": certificate.round.epoch, "view": certificate.round.view,
+        "blocks_between": finality.descendants.len(), "signed_by": signers,
+    })
 }
 
 /// A block with its transactions.

@@ -6,9 +6,10 @@
 use ark_bn254::Fr;
 use placet_protocol::block::{Block, CertifiedBlock};
 use placet_protocol::field::{AssetId, Commitment, Nullifier, to_bytes};
-use placet_protocol::transaction::Transaction;
+use placet_protocol::finality::{Validators, ends_epoch};
 use placet_protocol::transaction::asset::{Registration, asset_id};
 use placet_protocol::transaction::registry::{Admission, Issue, Revoke};
+use placet_protocol::transaction::{AuthorityChange, Transaction};
 use placet_protocol::wire::Wire;
 use placet_registry::credentials::{self, CredentialError, Issuance, Revocation, Urgency};
 use placet_registry::tree::TreeError;
@@ -16,7 +17,8 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::{
     ASSET_NUMBERS, ASSETS, ATTESTORS, AssetState, Event, FROZEN, LEAVES, NOTES, Network,
-    StoredSanctions, TRANSFERS, Tip, ViewError, numbered_asset, open, sanctions, set_meta, tip,
+    StoredSanctions, TRANSFERS, Tip, ViewError, numbered_asset, open, sanctions, set_meta, sitting,
+    tip, validators,
 };
 use crate::account::TransferRecord;
 
@@ -31,7 +33,8 @@ pub fn apply<E: From<ViewError>>(
     follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let tip = tip(txn, network).map_err(ViewError::from)?;
-    network.check(&tip, certified)?;
+    let making = validators(txn, network).map_err(ViewError::from)?;
+    network.check(&tip, &making, certified)?;
     let block = &certified.block;
     let mut leaves = Vec::new();
     let first = NOTES.len(txn).map_err(ViewError::from)?;
@@ -46,6 +49,13 @@ pub fn apply<E: From<ViewError>>(
         }
     })?;
     let header = &block.header;
+    let sitting = sitting(txn, network).map_err(ViewError::from)?;
+    if sitting.hash(&network.chain) != header.validators {
+        return Err(ViewError::Contradiction(header.height).into());
+    }
+    if ends_epoch(header.height, network.epoch_length) {
+        set_meta(txn, "validators", &sitting).map_err(ViewError::from)?;
+    }
     let next = Tip { height: header.height, time: header.time, id: header.id(&network.chain) };
     set_meta(txn, "tip", &next).map_err(ViewError::from)?;
     Ok(())
@@ -152,8 +162,31 @@ fn apply_entry<E: From<ViewError>>(
                 Some(())
             })?;
         }
+        Transaction::ChangeAuthorities(tx) => {
+            change_authorities(txn, network, &tx.change.change, height)?;
+        }
+        // Takes mandates away, which a wallet does not follow; the key votes on until dismissed.
+        Transaction::ConvictAuthority(_) => {}
     }
     Ok(())
+}
+
+fn change_authorities(
+    txn: &WriteTransaction,
+    network: &Network,
+    change: &AuthorityChange,
+    height: u64,
+) -> Result<(), ViewError> {
+    let mut keys = sitting(txn, network)?.keys().to_vec();
+    let key = change.key();
+    match (change, keys.contains(&key)) {
+        (AuthorityChange::Appoint(_), false) => keys.push(key),
+        // A sitting one gets another name or other mandates.
+        (AuthorityChange::Appoint(_), true) => {}
+        (AuthorityChange::Dismiss(_), _) => keys.retain(|sitting| *sitting != key),
+    }
+    let next = Validators::new(keys).ok_or(ViewError::Contradiction(height))?;
+    Ok(set_meta(txn, "sitting", &next)?)
 }
 
 fn admit(txn: &WriteTransaction, admission: &Admission) -> Result<(), ViewError> {

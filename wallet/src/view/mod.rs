@@ -15,6 +15,7 @@ use placet_protocol::field::{
     AssetId, AttestorId, Commitment, NoteRoot, Nullifier, RegistryRoot, SanctionsRoot, Subject,
     to_bytes,
 };
+use placet_protocol::finality::{NotFinal, Validators};
 use placet_protocol::genesis::{ChainId, Genesis};
 use placet_protocol::merkle::{NOTE_DEPTH, Path, REGISTRY_DEPTH};
 use placet_protocol::policy::Policy;
@@ -36,7 +37,8 @@ use crate::account::TransferRecord;
 type Bytes = &'static [u8; 32];
 
 const NOTES: Tree<NOTE_DEPTH> = Tree::new("view.notes");
-/// One record each: `tip`, `chain`, `sanctions`, `sanctions-root`.
+/// One record each: `tip`, `chain`, `sanctions`, `sanctions-root`; `sitting`, the authorities' keys
+/// behind the tip; `validators`, those of them that make the next block final.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("view.meta");
 /// Leaf of a credential to its index.
 const LEAVES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("view.leaves");
@@ -61,9 +63,14 @@ pub enum ViewError {
          another network, or its history was rewritten; do not trust it"
     )]
     NotNext(u64),
-    /// Too few valid signatures of authorities.
-    #[error("block {0} lacks the signatures of enough authorities: do not trust this node")]
-    NotFinal(u64),
+    /// Not shown to be final by the authorities whose turn it is.
+    #[error("block {height} is not shown to be final, do not trust this node: {cause}")]
+    NotFinal {
+        /// Height of the block.
+        height: u64,
+        /// What its certificate lacks.
+        cause: NotFinal,
+    },
     /// The body does not belong to the header.
     #[error("block {0} was altered on the way: its content does not match its header")]
     Altered(u64),
@@ -230,8 +237,9 @@ pub struct Network {
     pub chain: ChainId,
     /// Tip before block 1.
     pub start: Tip,
-    authorities: BTreeSet<VerifyKey>,
-    quorum: usize,
+    /// The authorities' keys in the genesis.
+    first: Validators,
+    epoch_length: u64,
 }
 
 impl Network {
@@ -241,13 +249,18 @@ impl Network {
         Self {
             chain,
             start: Tip { height: 0, time: genesis.time, id: BlockId::genesis(&chain) },
-            authorities: genesis.authorities.iter().map(|authority| authority.key).collect(),
-            quorum: genesis.quorum(),
+            first: Validators::genesis(genesis),
+            epoch_length: genesis.params.epoch_length,
         }
     }
 
-    /// Checks that a block follows `tip` and is final.
-    fn check(&self, tip: &Tip, certified: &CertifiedBlock) -> Result<(), ViewError> {
+    /// Checks that a block follows `tip` and is final by the votes of `validators`.
+    fn check(
+        &self,
+        tip: &Tip,
+        validators: &Validators,
+        certified: &CertifiedBlock,
+    ) -> Result<(), ViewError> {
         let header = &certified.block.header;
         let height = header.height;
         if height != tip.height + 1 || header.parent != tip.id || header.time < tip.time {
@@ -256,14 +269,20 @@ impl Network {
         if body_hash(&self.chain, &certified.block.entries) != header.body {
             return Err(ViewError::Altered(height));
         }
-        let signers: BTreeSet<VerifyKey> =
-            certified.signatures.iter().map(|signature| signature.authority).collect();
-        let enough = signers.len() >= self.quorum && signers.is_subset(&self.authorities);
-        if !enough || certified.verify(&self.chain).is_err() {
-            return Err(ViewError::NotFinal(height));
-        }
-        Ok(())
+        certified
+            .check(&self.chain, validators, self.epoch_length)
+            .map_err(|cause| ViewError::NotFinal { height, cause })
     }
+}
+
+/// The authorities' keys that sit behind the newest block followed.
+pub fn sitting(txn: &impl Store, network: &Network) -> Result<Validators, StoreError> {
+    Ok(meta(txn, "sitting")?.unwrap_or_else(|| network.first.clone()))
+}
+
+/// The keys whose votes make the next block final.
+pub fn validators(txn: &impl Store, network: &Network) -> Result<Validators, StoreError> {
+    Ok(meta(txn, "validators")?.unwrap_or_else(|| network.first.clone()))
 }
 
 /// The newest block followed; the genesis before the first.

@@ -11,6 +11,7 @@ use placet_protocol::address::Address;
 use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, Header, body_hash};
 use placet_protocol::credential::{Categories, Document, Jurisdiction};
 use placet_protocol::field::{AssetId, Nullifier};
+use placet_protocol::finality::{Certificate, Finality, Round, Validators, epoch_of, sign};
 use placet_protocol::genesis::{Authority, ChainId, Genesis, NetworkKind, NetworkParams};
 use placet_protocol::policy::Rule;
 use placet_protocol::signing::SigningKey;
@@ -29,16 +30,20 @@ use placet_wallet::seed::{Phrase, Seed};
 use redb::Database;
 
 pub const START: u64 = 1_800_000_000;
+/// Blocks of an epoch, in every test.
+pub const EPOCH: u64 = 8;
 /// France, in every test.
 pub const HOME: u16 = 250;
 
 pub struct FakeNetwork {
     pub genesis: Genesis,
-    keys: Vec<SigningKey>,
-    chain: ChainId,
+    pub keys: Vec<SigningKey>,
+    pub chain: ChainId,
     pub blocks: RefCell<Vec<CertifiedBlock>>,
     pub time: Cell<u64>,
     spent: RefCell<BTreeSet<Nullifier>>,
+    /// The authorities that sit behind the next block.
+    pub sitting: RefCell<Validators>,
     /// Whether the next submission is executed but its answer lost.
     pub lose_answer: Cell<bool>,
 }
@@ -62,12 +67,13 @@ impl FakeNetwork {
             time: START,
             authorities,
             sanctions_publisher: SigningKey::from_seed(&[9; 32]).public(),
-            params: NetworkParams::default(),
+            params: NetworkParams { epoch_length: EPOCH, ..NetworkParams::default() },
             circuits: Vec::new(),
         };
         genesis.validate().unwrap();
         Self {
             chain: genesis.chain_id(),
+            sitting: RefCell::new(Validators::genesis(&genesis)),
             genesis,
             keys,
             blocks: RefCell::default(),
@@ -78,10 +84,19 @@ impl FakeNetwork {
     }
 
     pub fn certify(&self, block: Block, signers: usize) -> CertifiedBlock {
+        self.certify_by(block, &self.keys[..signers])
+    }
+
+    pub fn certify_by(&self, block: Block, signers: &[SigningKey]) -> CertifiedBlock {
+        let height = block.header.height;
+        let round =
+            Round { epoch: epoch_of(height, EPOCH), view: height % EPOCH, parent: height / 2 };
+        let id = block.header.id(&self.chain);
         let mut signatures: Vec<_> =
-            self.keys[..signers].iter().map(|key| block.sign(&self.chain, key)).collect();
+            signers.iter().map(|key| sign(&self.chain, &id, &round, &[0; 32], key)).collect();
         signatures.sort_by_key(|signature| signature.authority);
-        CertifiedBlock { block, signatures }
+        let certificate = Certificate { round, context: [0; 32], signatures };
+        CertifiedBlock { block, finality: Finality { descendants: Vec::new(), certificate } }
     }
 
     /// The block that holds `transactions`, not yet appended.
@@ -100,6 +115,7 @@ impl FakeNetwork {
             time: self.time.get(),
             state: [0; 32],
             body: body_hash(&self.chain, &entries),
+            validators: self.sitting.borrow().hash(&self.chain),
             proposer: self.keys[0].public(),
         };
         Block { header, entries }
