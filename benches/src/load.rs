@@ -98,7 +98,7 @@ impl Load {
     }
 
     /// Admits the attestor, identifies the holder, registers `assets` assets whose transfers need
-    /// endorsement at three checkpoints by two authorities each, and allots units of each.
+    /// endorsement at three checkpoints by one authority each, and allots units of each.
     ///
     /// # Errors
     /// [`LoadError`] with what the network refused.
@@ -156,7 +156,7 @@ impl Load {
             max_holding: UNITS.get() * 2,
         };
         let checkpoints = [Checkpoint::Identity, Checkpoint::Sanctions, Checkpoint::Ownership];
-        let endorsement = EndorsementRule::new(checkpoints.map(|c| (c, 2)).into());
+        let endorsement = EndorsementRule::new(checkpoints.map(|c| (c, 1)).into());
         let registration = Registration {
             issuer: self.issuer.key(),
             agent: self.agent.keys(),

@@ -47,6 +47,7 @@ fn samples() -> Vec<(Vec<u8>, Decoder)> {
         asset,
         nf_position: record.nf_position,
         expiry_height: 7,
+        until: 8,
         bytes: random::<50>().to_vec(),
     };
     let anchor = world.holders[0].anchor().unwrap();

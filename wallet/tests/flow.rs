@@ -301,9 +301,11 @@ fn what_never_reached_the_chain_expires_from_the_journal() {
     let transaction =
         plan.prepare(&chain, &random()).unwrap().with_proof(ProofBytes([0; PROOF_BYTES]));
     world.holders[0].journal(&transaction).unwrap();
-    for _ in 0..101 {
-        world.network.advance(1);
-    }
+    let window = world.network.genesis.params.root_window;
+    world.network.advance(window);
+    world.sync();
+    assert_eq!(world.holders[0].pending().len(), 1, "it can still be executed");
+    world.network.advance(1);
     world.sync();
     assert!(world.holders[0].pending().is_empty());
     world.act(0, &Request::send(asset, payment(&world, 1, 10))).unwrap();

@@ -70,6 +70,7 @@ pub struct AssetHolding {
 pub struct Holder {
     client: Client<HolderState>,
     address: Address,
+    root_window: u64,
 }
 
 impl Holder {
@@ -77,7 +78,7 @@ impl Holder {
     /// the seed of the old one, then syncing: everything but imported credentials comes back.
     pub fn open(path: &Path, genesis: &Genesis, seed: &Seed) -> Result<Self, OpenError> {
         let role = HolderState::new(seed, genesis.chain_id());
-        Ok(Self { client: Client::open(path, genesis, role)?, address: seed.address() })
+        Ok(Self::new(Client::open(path, genesis, role)?, genesis, seed))
     }
 
     /// The same over a database that the caller opened.
@@ -87,8 +88,11 @@ impl Holder {
         seed: &Seed,
     ) -> Result<Self, OpenError> {
         let role = HolderState::new(seed, genesis.chain_id());
-        let client = Client::with_database(database, genesis, role)?;
-        Ok(Self { client, address: seed.address() })
+        Ok(Self::new(Client::with_database(database, genesis, role)?, genesis, seed))
+    }
+
+    fn new(client: Client<HolderState>, genesis: &Genesis, seed: &Seed) -> Self {
+        Self { client, address: seed.address(), root_window: genesis.params.root_window }
     }
 
     /// Where this holder receives.
@@ -214,6 +218,7 @@ impl Holder {
             asset: transaction.body.asset,
             nf_position: transaction.body.nf_position,
             expiry_height: transaction.body.expiry_height,
+            until: transaction.body.now.saturating_add(self.root_window),
             bytes: Transaction::Transfer(transaction.clone()).to_wire(),
         };
         self.client.change(|state, txn| {

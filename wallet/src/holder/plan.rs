@@ -215,8 +215,9 @@ pub struct Draft {
     payment: Option<Payment>,
 }
 
-/// Blocks after the anchor within which a transfer must be executed. The same for all wallets.
-pub const EXPIRY_BLOCKS: u64 = 100;
+/// Blocks after the anchor within which a transfer must be executed. The same for all wallets. Far
+/// more than a network makes in the longest root window: what ends a transfer's life is its time.
+pub const EXPIRY_BLOCKS: u64 = 100_000;
 
 impl Draft {
     /// Checks every clause natively.

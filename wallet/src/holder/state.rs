@@ -144,6 +144,8 @@ pub struct Pending {
     pub nf_position: Nullifier,
     /// Last height at which it can be executed.
     pub expiry_height: u64,
+    /// Last block time at which it can be executed, seconds since the Unix epoch.
+    pub until: u64,
     /// The transaction's bytes, for sending it again.
     pub bytes: Vec<u8>,
 }
@@ -156,6 +158,7 @@ impl Wire for Pending {
         self.asset.write(out);
         self.nf_position.write(out);
         out.u64(self.expiry_height);
+        out.u64(self.until);
         out.blob(&self.bytes);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -163,6 +166,7 @@ impl Wire for Pending {
             asset: AssetId::read(input)?,
             nf_position: Nullifier::read(input)?,
             expiry_height: input.u64()?,
+            until: input.u64()?,
             bytes: input.blob(MAX_PENDING)?.to_vec(),
         })
     }
@@ -451,7 +455,9 @@ impl Role for HolderState {
 
     fn save(&mut self, txn: &WriteTransaction, tip: &Tip) -> Result<(), RoleError> {
         let before = self.records.pending.len();
-        self.records.pending.retain(|pending| tip.height <= pending.expiry_height);
+        self.records
+            .pending
+            .retain(|pending| tip.height <= pending.expiry_height && tip.time <= pending.until);
         self.changed |= self.records.pending.len() != before;
         self.write(txn)
     }
