@@ -1,0 +1,214 @@
+//! Never vote twice: how an authority that lost its record of votes finds out, and keeps silent.
+//!
+//! The engine records its votes in its store, one journal an epoch. A node whose store was wiped,
+//! or replaced by an older copy, has forgotten votes and could contradict them. So the store has a
+//! random id and says up to which epoch it may have voted, and a small file beside the key says
+//! the same. Before the first vote of an epoch both are made durable, the store first. If the file
+//! names another store, or a later epoch than the store does, votes were lost: the node follows
+//! without voting until an epoch in which the key has never voted.
+//!
+//! What this cannot see: a copy of the store taken in the same epoch and put back, and the loss of
+//! store, file and state together. Operators never restore the store from a copy; they delete it.
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use commonware_runtime::{Clock, Metrics, Storage};
+use commonware_storage::metadata::{Config, Metadata};
+use commonware_utils::sequence::U64;
+use placet_consensus::Signing;
+use rand_core::CryptoRng;
+
+/// What the file beside the key says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voted {
+    /// Id of the store that has the votes.
+    pub store: [u8; 32],
+    /// Latest epoch in which the key may have voted.
+    pub epoch: u64,
+}
+
+/// The record was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file cannot be read or written.
+    #[error("cannot read or write the voting record {path}: {cause}; make it accessible")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is not a voting record.
+    #[error(
+        "{0} is not a voting record; restore it, or stop using this key: voting without it could \
+         contradict earlier votes"
+    )]
+    Malformed(PathBuf),
+    /// The engine's store cannot be read or written.
+    #[error("cannot read or write the engine's store: {0}; check the disk")]
+    Store(String),
+}
+
+/// Where the record beside the key is kept.
+pub trait VotingRecord: Send + 'static {
+    /// What was saved last; `None` if nothing ever was.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it cannot be read. Never to be taken for an empty record.
+    fn load(&self) -> Result<Option<Voted>, RecordError>;
+
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it cannot be made durable. The node must not vote then.
+    fn save(&mut self, voted: &Voted) -> Result<(), RecordError>;
+}
+
+/// A record in a file, replaced in one step.
+pub struct RecordFile(pub PathBuf);
+
+const TITLE: &str = "placet voting record 1";
+/// A record is far shorter, in bytes.
+const MAX_FILE_BYTES: u64 = 4096;
+
+fn render(voted: &Voted) -> String {
+    format!("{TITLE}\nstore {}\nepoch {}\n", hex::encode(voted.store), voted.epoch)
+}
+
+fn parse(text: &str) -> Option<Voted> {
+    let rest = text.strip_prefix(TITLE)?.strip_prefix("\nstore ")?;
+    let (store, rest) = rest.split_once("\nepoch ")?;
+    let epoch = rest.strip_suffix('\n')?;
+    let store: [u8; 32] = hex::decode(store).ok()?.try_into().ok()?;
+    let voted = Voted { store, epoch: epoch.parse().ok()? };
+    (render(&voted) == text).then_some(voted)
+}
+
+impl RecordFile {
+    fn failed(&self, cause: std::io::Error) -> RecordError {
+        RecordError::File { path: self.0.clone(), cause }
+    }
+
+    fn replace(&self, text: &str) -> std::io::Result<()> {
+        let directory = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = directory.unwrap_or(std::path::Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(&self.0)?;
+        // The new name is durable only with its directory.
+        std::fs::File::open(directory)?.sync_all()
+    }
+}
+
+impl VotingRecord for RecordFile {
+    fn load(&self) -> Result<Option<Voted>, RecordError> {
+        let file = match std::fs::File::open(&self.0) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(self.failed(cause)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(|cause| self.failed(cause))?;
+        let text = std::str::from_utf8(&bytes).ok();
+        let voted = text.and_then(parse);
+        voted.map(Some).ok_or_else(|| RecordError::Malformed(self.0.clone()))
+    }
+
+    fn save(&mut self, voted: &Voted) -> Result<(), RecordError> {
+        self.replace(&render(voted)).map_err(|cause| self.failed(cause))
+    }
+}
+
+/// What the engine's store says about itself.
+type Stored<E> = Metadata<E, U64, Vec<u8>>;
+const ID: u64 = 0;
+const EPOCH: u64 = 1;
+
+/// Decides in which epochs this node may vote.
+pub(crate) struct Guard<E: Clock + Storage + Metrics> {
+    store: Option<Stored<E>>,
+    id: [u8; 32],
+    /// As the store says.
+    epoch: Option<u64>,
+    record: Box<dyn VotingRecord>,
+    voted: Option<Voted>,
+}
+
+fn store_error(cause: impl std::fmt::Display) -> RecordError {
+    RecordError::Store(cause.to_string())
+}
+
+impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
+    /// Opens both records. `begun` says in which epoch a state that already has blocks is; a node
+    /// that has such a state but neither record has lost both, and its key may have voted.
+    ///
+    /// # Errors
+    /// [`RecordError`] if either cannot be read or written.
+    pub async fn open(
+        mut runtime: E,
+        partition: &str,
+        mut record: Box<dyn VotingRecord>,
+        begun: Option<u64>,
+    ) -> Result<Self, RecordError> {
+        let mut voted = record.load()?;
+        let mut fresh = [0; 32];
+        runtime.fill_bytes(&mut fresh);
+        let config =
+            Config { partition: partition.to_owned(), codec_config: ((0..=32).into(), ()) };
+        let mut store = Stored::init(runtime, config).await.map_err(store_error)?;
+        let known = store.get(&U64::new(ID)).cloned();
+        let id = match known {
+            Some(id) => id.try_into().map_err(|_| store_error("its id has a wrong length"))?,
+            None => {
+                store = store.put_sync(U64::new(ID), fresh.to_vec()).await.map_err(store_error)?;
+                if let (None, Some(epoch)) = (voted, begun) {
+                    // Its last votes may be of the epoch after the one that it committed.
+                    let lost = Voted { store: [0; 32], epoch: epoch.saturating_add(1) };
+                    record.save(&lost)?;
+                    voted = Some(lost);
+                }
+                fresh
+            }
+        };
+        let epoch = match store.get(&U64::new(EPOCH)) {
+            Some(bytes) => {
+                let bytes: [u8; 8] = bytes[..]
+                    .try_into()
+                    .map_err(|_| store_error("its epoch has a wrong length"))?;
+                Some(u64::from_be_bytes(bytes))
+            }
+            None => None,
+        };
+        Ok(Self { store: Some(store), id, epoch, record, voted })
+    }
+
+    /// Whether the key may vote in `epoch`; if so, that is durably noted when this returns.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it cannot be noted.
+    pub async fn enter(&mut self, epoch: u64) -> Result<Signing, RecordError> {
+        if let Some(voted) = self.voted {
+            let remembers = voted.store == self.id && self.epoch >= Some(voted.epoch);
+            if epoch < voted.epoch || (epoch == voted.epoch && !remembers) {
+                return Ok(Signing::RecordLost { resumes: voted.epoch.saturating_add(1) });
+            }
+            if epoch == voted.epoch {
+                return Ok(Signing::Yes);
+            }
+        }
+        let store = self.store.take().ok_or_else(|| store_error("an earlier write failed"))?;
+        let store = store
+            .put_sync(U64::new(EPOCH), epoch.to_be_bytes().to_vec())
+            .await
+            .map_err(store_error)?;
+        self.store = Some(store);
+        self.epoch = Some(epoch);
+        let voted = Voted { store: self.id, epoch };
+        self.record.save(&voted)?;
+        self.voted = Some(voted);
+        Ok(Signing::Yes)
+    }
+}
