@@ -2,6 +2,7 @@
 //! Spec §5, §6.
 
 use placet_protocol::field::AssetId;
+use placet_protocol::signing::{BadSignature, VerifyKey};
 use placet_protocol::transaction::asset::{
     FreezeNullifiers, Mint, Officer, PauseAsset, RegisterAsset, ReleaseNullifiers, RotateAgentKey,
     SetPolicy, asset_id,
@@ -114,7 +115,7 @@ pub(crate) fn mint(
     if outstanding.is_none_or(|sum| sum > asset.registration.authorised_supply) {
         return Err(Refusal::SupplyExceeded.into());
     }
-    if state::free_notes(txn)? == 0 {
+    if state::free_notes(txn, journal.pending_notes())? == 0 {
         return Err(Refusal::NoteTreeFull.into());
     }
     let officers = (&asset.registration.issuer, &asset.registration.agent.signing);
@@ -135,6 +136,20 @@ fn next_sequence(asset: &mut AssetRecord, sequence: u64) -> Result<(), Failure> 
     Ok(())
 }
 
+/// What freeze and release begin with: the asset with the sequence number taken over, and the
+/// agent's signature, checked before up to thousands of look-ups.
+fn ordered_by_agent(
+    txn: &WriteTransaction,
+    id: AssetId,
+    sequence: u64,
+    verify: impl FnOnce(&VerifyKey) -> Result<(), BadSignature>,
+) -> Result<AssetRecord, Failure> {
+    let mut asset = known(txn, id)?;
+    next_sequence(&mut asset, sequence)?;
+    verify(&asset.registration.agent.signing).map_err(|_| Refusal::SignatureInvalid)?;
+    Ok(asset)
+}
+
 pub(crate) fn freeze(
     txn: &WriteTransaction,
     journal: &mut Journal,
@@ -142,11 +157,9 @@ pub(crate) fn freeze(
     tx: &FreezeNullifiers,
 ) -> Result<(), Failure> {
     let message = &tx.message;
-    let mut asset = known(txn, message.asset)?;
-    next_sequence(&mut asset, message.sequence)?;
-    // Before up to 2,048 look-ups.
-    tx.verify(&context.chain, &asset.registration.agent.signing)
-        .map_err(|_| Refusal::SignatureInvalid)?;
+    let asset = ordered_by_agent(txn, message.asset, message.sequence, |agent| {
+        tx.verify(&context.chain, agent)
+    })?;
     // Entries that are spent or frozen are passed over, not refused: a holder who spends the first
     // of a list while it is under way must not shake off the rest.
     let mut effective = Vec::new();
@@ -173,11 +186,9 @@ pub(crate) fn release(
     tx: &ReleaseNullifiers,
 ) -> Result<(), Failure> {
     let message = &tx.message;
-    let mut asset = known(txn, message.asset)?;
-    next_sequence(&mut asset, message.sequence)?;
-    // Before up to 1,024 look-ups.
-    tx.verify(&context.chain, &asset.registration.agent.signing)
-        .map_err(|_| Refusal::SignatureInvalid)?;
+    let asset = ordered_by_agent(txn, message.asset, message.sequence, |agent| {
+        tx.verify(&context.chain, agent)
+    })?;
     let mut effective = Vec::new();
     for nullifier in &message.nullifiers {
         if has(txn, FROZEN, &frozen_key(asset.id, *nullifier))? {

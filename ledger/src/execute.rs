@@ -3,24 +3,29 @@
 //! Each transaction checks everything before it writes anything, so a refused one leaves no trace
 //! in the block being built. Proofs are verified in one batch for the whole block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use placet_protocol::block::Entry;
 use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::{
     MAX_SANCTIONS_BYTES, MAX_TRANSACTION_BYTES, Transaction, TransferTransaction,
 };
+use placet_protocol::transfer::PublicInputs;
 use placet_protocol::wire::Wire;
 use placet_registry::credentials;
 use placet_registry::roots::{NETWORK, Roots, RootsError, Scope, Value};
 use placet_registry::store::StoreError;
 use redb::WriteTransaction;
 
+use crate::authorities::{self, Sitting};
+use crate::conviction;
 use crate::proofs::{ProofCheck, Undecided};
 use crate::refusal::Refusal;
 use crate::state::{
-    self, AssetRecord, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS,
-    TRANSACTIONS, has,
+    self, AssetMemo, AssetRecord, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS,
+    SANCTIONS_ROOTS, TIMES, TRANSACTIONS, has,
 };
 use crate::transfer::{self, Case};
 use crate::{asset, registry};
@@ -32,6 +37,10 @@ pub(crate) struct Context<'a> {
     pub(crate) chain: ChainId,
     /// The genesis.
     pub(crate) genesis: &'a Genesis,
+    /// Who sits at the beginning of the block. The batch of proofs relies on it not changing.
+    pub(crate) sitting: &'a Sitting,
+    /// Decoded assets.
+    pub(crate) assets: &'a AssetMemo,
     /// Height of the block.
     pub(crate) height: u64,
     /// Its time.
@@ -82,51 +91,92 @@ pub(crate) fn advance(
     })
 }
 
-/// What is known of a block's transfers before its transactions are executed in order.
-struct Proofs<'a> {
-    check: &'a dyn ProofCheck,
-    chain: ChainId,
-    /// Whether the proof is good, by index of the entry. In the batch are only entries whose form
-    /// and assertions are as they should be, which no earlier transaction of the block can change.
-    known: BTreeMap<usize, bool>,
+/// Verdicts on the proofs of a list of entries, by index.
+pub(crate) type Verdicts = BTreeMap<usize, bool>;
+
+/// The verdicts on all proofs of a list of entries.
+pub(crate) fn verdicts(
+    check: &dyn ProofCheck,
+    chain: &ChainId,
+    entries: &[Entry],
+) -> Result<Verdicts, Undecided> {
+    let transfers = entries.iter().enumerate().filter_map(|(index, entry)| {
+        let Transaction::Transfer(tx) = &entry.transaction else { return None };
+        Some((index, (tx.body.public_inputs(chain), tx.proof)))
+    });
+    let (indices, items): (Vec<_>, Vec<_>) = transfers.unzip();
+    judged(check, indices, &items)
 }
 
-impl<'a> Proofs<'a> {
-    /// Verifies in one batch the proofs of those transfers that no rule before the proof refuses
-    /// on the state before the block.
+fn judged(
+    check: &dyn ProofCheck,
+    indices: Vec<usize>,
+    items: &[(PublicInputs, ProofBytes)],
+) -> Result<Verdicts, Undecided> {
+    let bad = check.bad(items)?;
+    let good = |i: usize| bad.binary_search(&i).is_err();
+    Ok(indices.into_iter().enumerate().map(|(i, index)| (index, good(i))).collect())
+}
+
+/// What is known of a block's transfers before its transactions are executed in order.
+struct Known<'a> {
+    check: &'a dyn ProofCheck,
+    chain: ChainId,
+    scrutiny: Scrutiny,
+    /// Entries whose form and assertions are as they should be, which no earlier transaction of the
+    /// block can change.
+    vetted: BTreeSet<usize>,
+    /// Whether the proof is good.
+    proofs: Verdicts,
+}
+
+impl<'a> Known<'a> {
+    /// Looks at those transfers that no rule before the proof refuses on the state before the
+    /// block, and verifies in one batch what of their proofs is not `known`.
     fn batch(
         check: &'a dyn ProofCheck,
         txn: &WriteTransaction,
         context: &Context<'_>,
         entries: &[Entry],
-        endorsement: Endorsement,
+        scrutiny: Scrutiny,
+        known: Verdicts,
     ) -> Result<Self, Failure> {
-        let mut candidates = Vec::new();
+        let chain = context.chain;
+        let mut batch = Self { check, chain, scrutiny, vetted: BTreeSet::new(), proofs: known };
+        if scrutiny == Scrutiny::StateOnly {
+            return Ok(batch);
+        }
+        let (mut indices, mut items) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().enumerate() {
             let Transaction::Transfer(tx) = &entry.transaction else { continue };
-            match check_before_proof(txn, context, entry, tx, endorsement, false) {
+            match check_before_proof(txn, context, entry, tx, 0, scrutiny, false) {
                 Ok(_) => {
-                    candidates.push((index, (tx.body.public_inputs(&context.chain), tx.proof)));
+                    batch.vetted.insert(index);
+                    if !batch.proofs.contains_key(&index) {
+                        indices.push(index);
+                        items.push((tx.body.public_inputs(&chain), tx.proof));
+                    }
                 }
                 Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure),
             }
         }
-        let (indices, items): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
-        let bad = check.bad(&items)?;
-        let known = indices.iter().enumerate().map(|(i, index)| (*index, !bad.contains(&i)));
-        Ok(Self { check, chain: context.chain, known: known.collect() })
+        batch.proofs.append(&mut judged(check, indices, &items)?);
+        Ok(batch)
     }
 
-    /// Whether the entry was in the batch.
+    /// Whether form and assertions of an entry need no second look.
     fn vetted(&self, index: usize) -> bool {
-        self.known.contains_key(&index)
+        self.scrutiny == Scrutiny::StateOnly || self.vetted.contains(&index)
     }
 
     /// Whether the proof is good; one that an earlier transaction of the block made worth a look
     /// is verified alone.
     fn is_good(&self, index: usize, tx: &TransferTransaction) -> Result<bool, Failure> {
-        if let Some(known) = self.known.get(&index) {
+        if self.scrutiny == Scrutiny::StateOnly {
+            return Ok(true);
+        }
+        if let Some(known) = self.proofs.get(&index) {
             return Ok(*known);
         }
         let item = (tx.body.public_inputs(&self.chain), tx.proof);
@@ -141,27 +191,24 @@ fn check_before_proof(
     context: &Context<'_>,
     entry: &Entry,
     transfer: &TransferTransaction,
-    endorsement: Endorsement,
+    pending_notes: u64,
+    scrutiny: Scrutiny,
     vetted: bool,
-) -> Result<AssetRecord, Failure> {
+) -> Result<Arc<AssetRecord>, Failure> {
     if !vetted {
         check_form(&entry.transaction)?;
     }
-    let asset = state::asset(txn, transfer.body.asset)?.ok_or(Refusal::UnknownAsset)?;
-    let case = Case { context, txn, asset: &asset, transfer };
+    let asset = context.assets.asset(txn, transfer.body.asset)?.ok_or(Refusal::UnknownAsset)?;
+    let case = Case { context, txn, asset: &asset, transfer, pending_notes };
     for rule in transfer::rules() {
         if let Some(refusal) = rule(&case)? {
             return Err(refusal.into());
         }
     }
-    match endorsement {
-        Endorsement::NotYet => {}
-        Endorsement::Required if vetted => {
-            transfer::check_approvals(context, &asset, &entry.assertions)?;
-        }
-        Endorsement::Required => {
-            transfer::check_endorsement(context, &asset, &entry.transaction, &entry.assertions)?;
-        }
+    match scrutiny {
+        Scrutiny::Unendorsed => {}
+        _ if vetted => transfer::check_approvals(context, &asset, &entry.assertions)?,
+        _ => transfer::check_endorsement(context, &asset, &entry.transaction, &entry.assertions)?,
     }
     Ok(asset)
 }
@@ -182,13 +229,16 @@ pub(crate) fn check_form(tx: &Transaction) -> Result<(), Refusal> {
     }
 }
 
-/// Whether assertions are demanded: not where an authority is about to write them.
+/// How closely entries are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endorsement {
+pub(crate) enum Scrutiny {
     /// As in a block.
-    Required,
+    Full,
     /// A dry run before anybody asserted.
-    NotYet,
+    Unendorsed,
+    /// Entries of a block that this ledger found good before: neither form nor signatures of
+    /// assertions nor proofs are looked at again.
+    StateOnly,
 }
 
 /// What execution made of a list of entries.
@@ -199,6 +249,8 @@ pub(crate) struct Outcome {
     pub(crate) refused: Vec<(usize, Refusal)>,
     /// Hash of the state behind the block.
     pub(crate) state: [u8; 32],
+    /// Hash of the keys sitting behind the block.
+    pub(crate) validators: [u8; 32],
 }
 
 /// Executes entries in order and makes the new roots current.
@@ -208,10 +260,11 @@ pub(crate) fn execute(
     previous: &[u8; 32],
     check: &dyn ProofCheck,
     entries: Vec<Entry>,
-    endorsement: Endorsement,
+    scrutiny: Scrutiny,
+    known: Verdicts,
 ) -> Result<Outcome, Failure> {
     let mut journal = Journal::new(previous, context.height, context.time);
-    let proofs = Proofs::batch(check, txn, context, &entries, endorsement)?;
+    let known = Known::batch(check, txn, context, &entries, scrutiny, known)?;
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -219,42 +272,46 @@ pub(crate) fn execute(
             height: context.height,
             index: u32::try_from(accepted.len()).expect("blocks are bounded"),
         };
-        let done = execute_one(txn, &mut journal, context, &proofs, index, &entry, endorsement)
-            .and_then(|()| {
-                let id = entry.transaction.id(&context.chain);
-                Ok(state::record_transaction(txn, &mut journal, id, location)?)
-            });
+        let done = execute_one(txn, &mut journal, context, &known, index, &entry).and_then(|()| {
+            let id = entry.transaction.id(&context.chain);
+            Ok(state::record_transaction(txn, &mut journal, id, location)?)
+        });
         match done {
             Ok(()) => accepted.push(entry),
             Err(Failure::Refused(refusal)) => refused.push((index, refusal)),
             Err(failure) => return Err(failure),
         }
     }
+    journal.append_pending(txn)?;
     advance_roots(txn, context)?;
+    journal.put(txn, TIMES, &context.height.to_be_bytes(), &context.time.to_le_bytes())?;
+    let validators = authorities::close(txn, &mut journal, context)?.hash(&context.chain);
     let state = journal.finish(txn)?;
-    Ok(Outcome { accepted, refused, state })
+    Ok(Outcome { accepted, refused, state, validators })
 }
 
 fn execute_one(
     txn: &WriteTransaction,
     journal: &mut Journal,
     context: &Context<'_>,
-    proofs: &Proofs<'_>,
+    known: &Known<'_>,
     index: usize,
     entry: &Entry,
-    endorsement: Endorsement,
 ) -> Result<(), Failure> {
     let tx = &entry.transaction;
     if let Transaction::Transfer(transfer) = tx {
         // A replayed transfer is caught by its nullifiers, which says more.
-        let vetted = proofs.vetted(index);
-        let asset = check_before_proof(txn, context, entry, transfer, endorsement, vetted)?;
-        if !proofs.is_good(index, transfer)? {
+        let (pending, vetted) = (journal.pending_notes(), known.vetted(index));
+        let asset =
+            check_before_proof(txn, context, entry, transfer, pending, known.scrutiny, vetted)?;
+        if !known.is_good(index, transfer)? {
             return Err(Refusal::ProofInvalid.into());
         }
-        return transfer::apply(txn, journal, context, asset, &transfer.body);
+        return transfer::apply(txn, journal, context, &asset, &transfer.body);
     }
-    check_form(tx)?;
+    if known.scrutiny != Scrutiny::StateOnly {
+        check_form(tx)?;
+    }
     // Only transfers are endorsed.
     if !entry.assertions.is_empty() {
         return Err(Refusal::AssertionInvalid.into());
@@ -275,6 +332,10 @@ fn execute_one(
         Transaction::ReleaseNullifiers(tx) => asset::release(txn, journal, context, tx),
         Transaction::PauseAsset(tx) => asset::pause(txn, journal, context, tx),
         Transaction::RotateAgentKey(tx) => asset::rotate(txn, journal, context, tx),
+        Transaction::ChangeAuthorities(tx) => authorities::change(txn, journal, context, tx),
+        Transaction::ConvictAuthority(tx) => {
+            conviction::convict(txn, journal, context, known.check, tx)
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 //! One block is one atomic write transaction.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use placet_protocol::block::{
     Block, BlockId, CertifiedBlock, Entry, Header, body_hash, entries_fit,
 };
+use placet_protocol::finality::{NotFinal, Validators, epoch_of};
 use placet_protocol::genesis::{
     ChainId, Checkpoint, END_OF_TIME, Genesis, GenesisError, NetworkKind,
 };
@@ -19,11 +20,14 @@ use placet_registry::store::StoreError;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use sha2::{Digest, Sha256};
 
-use crate::execute::{Context, Endorsement, Failure, Outcome, advance, execute};
+use crate::authorities::Sitting;
+use crate::execute::{Context, Failure, Outcome, Scrutiny, Verdicts, advance, execute};
 use crate::proofs::{ProofCheck, Undecided};
 use crate::refusal::Refusal;
+use crate::speculative::Recent;
 use crate::state::{
-    self, BLOCKS, META, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS, Tip, meta,
+    self, AUTHORITIES, AssetMemo, BLOCKS, META, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS,
+    TIMES, Tip, VALIDATORS, meta,
 };
 use crate::transfer::{self, Case};
 
@@ -87,6 +91,9 @@ pub enum ExecuteError {
         placet_protocol::block::MAX_BLOCK_BYTES
     )]
     BlockTooLarge,
+    /// The blocks to build on do not continue this ledger's chain, or are not valid.
+    #[error("nothing can be built on these blocks; take others: {0}")]
+    Ancestors(#[source] crate::speculative::BadBlock),
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -112,18 +119,12 @@ pub enum CommitError {
     /// Another block was committed since.
     #[error("the ledger has moved on since this block was executed; execute it again")]
     Stale,
-    /// The proposer is no authority.
-    #[error("the block's proposer is not an authority of this network")]
+    /// The proposer is no validator.
+    #[error("the block's proposer is no validator of its epoch; take the block from somebody else")]
     Proposer,
-    /// A signature fails, or its key is no authority's.
-    #[error("a signature on the block is not valid")]
-    Signature,
-    /// Too few signatures.
-    #[error("too few authorities signed the block; collect more signatures")]
-    NoQuorum,
-    /// The proposer is not among the signers.
-    #[error("the block's proposer did not sign it; take the block from somebody else")]
-    ProposerUnsigned,
+    /// It is not shown to be final.
+    #[error(transparent)]
+    NotFinal(#[from] NotFinal),
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -137,6 +138,12 @@ pub enum TimeBound {
     Within {
         /// First acceptable second.
         earliest: u64,
+        /// Last acceptable second.
+        latest: u64,
+    },
+    /// Not ahead of the local clock by more than the drift. For judging blocks of others: what is
+    /// refused as too early would be refused by some honest validators and not by others, for good.
+    Until {
         /// Last acceptable second.
         latest: u64,
     },
@@ -161,6 +168,9 @@ pub struct Ledger {
     genesis: Genesis,
     chain: ChainId,
     proofs: Arc<dyn ProofCheck>,
+    assets: AssetMemo,
+    /// Blocks that this ledger found good or made itself.
+    pub(crate) good: Mutex<Recent>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -207,6 +217,7 @@ impl Executed {
             time: self.time,
             state: self.outcome.state,
             body: body_hash(&self.chain, &entries),
+            validators: self.outcome.validators,
             proposer,
         };
         Block { header, entries }
@@ -247,7 +258,8 @@ impl Ledger {
         };
         let store = store.map_err(redb::Error::from)?;
         let chain = genesis.chain_id();
-        let ledger = Self { store, genesis, chain, proofs };
+        let (assets, good) = (AssetMemo::default(), Mutex::default());
+        let ledger = Self { store, genesis, chain, proofs, assets, good };
         ledger.begin()?;
         Ok(ledger)
     }
@@ -270,17 +282,24 @@ impl Ledger {
             advance(&txn, SANCTIONS_ROOTS, &NETWORK, &nobody, time, false)
         };
         roots().map_err(fatal)?;
+        let put = |table, key: &[u8], value: &[u8]| -> Result<(), StoreError> {
+            txn.open_table(table)?.insert(key, value)?;
+            Ok(())
+        };
+        for authority in &self.genesis.authorities {
+            put(AUTHORITIES, &authority.key.to_bytes(), &authority.to_wire())?;
+        }
+        let validators = Validators::genesis(&self.genesis);
+        put(VALIDATORS, &0u64.to_be_bytes(), &validators.to_wire())?;
+        put(TIMES, &0u64.to_be_bytes(), &time.to_le_bytes())?;
         let tip = Tip {
             height: 0,
             time,
             block: BlockId::genesis(&self.chain).0,
             state: Sha256::digest([b"placet.state.v1", &self.chain.0[..]].concat()).into(),
         };
-        {
-            let mut table = txn.open_table(META).map_err(StoreError::from)?;
-            table.insert(meta::CHAIN, &self.chain.0[..]).map_err(StoreError::from)?;
-            table.insert(meta::TIP, &tip.to_wire()[..]).map_err(StoreError::from)?;
-        }
+        put(META, meta::CHAIN, &self.chain.0)?;
+        put(META, meta::TIP, &tip.to_wire())?;
         txn.commit().map_err(redb::Error::from)?;
         Ok(())
     }
@@ -300,20 +319,51 @@ impl Ledger {
         Ok(self.store.begin_read().map_err(redb::Error::from)?)
     }
 
-    fn write(&self) -> Result<WriteTransaction, LedgerError> {
+    pub(crate) fn write(&self) -> Result<WriteTransaction, LedgerError> {
         Ok(self.store.begin_write().map_err(redb::Error::from)?)
     }
 
-    fn context(&self, tip: &Tip, time: u64) -> Context<'_> {
-        Context { chain: self.chain, genesis: &self.genesis, height: tip.height + 1, time }
+    fn context<'a>(&'a self, sitting: &'a Sitting, height: u64, time: u64) -> Context<'a> {
+        let (genesis, assets) = (&self.genesis, &self.assets);
+        Context { chain: self.chain, genesis, sitting, assets, height, time }
     }
 
-    fn check_time(&self, tip: &Tip, time: u64, bound: TimeBound) -> Result<(), BadTime> {
+    /// The seam to proof verification.
+    pub(crate) fn proofs(&self) -> &dyn ProofCheck {
+        self.proofs.as_ref()
+    }
+
+    /// Executes entries on top of `parent`, whose state `txn` holds.
+    pub(crate) fn execute_in(
+        &self,
+        txn: &WriteTransaction,
+        parent: &Tip,
+        time: u64,
+        entries: Vec<Entry>,
+        scrutiny: Scrutiny,
+        known: Verdicts,
+    ) -> Result<Outcome, LedgerError> {
+        let sitting = Sitting::load(txn)?;
+        let context = self.context(&sitting, parent.height + 1, time);
+        execute(txn, &context, &parent.state, self.proofs(), entries, scrutiny, known)
+            .map_err(fatal)
+    }
+
+    /// The validators of an epoch, in ascending order of keys; `None` while the last block of the
+    /// epoch before is not committed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`].
+    pub fn validators(&self, epoch: u64) -> Result<Option<Validators>, LedgerError> {
+        Ok(state::validators(&self.read()?, epoch)?)
+    }
+
+    pub(crate) fn check_time(&self, tip: &Tip, time: u64, bound: TimeBound) -> Result<(), BadTime> {
         match bound {
             TimeBound::Any if self.genesis.kind != NetworkKind::Dev => {
                 return Err(BadTime::Unbounded);
             }
-            TimeBound::Within { latest, .. } if time > latest => {
+            TimeBound::Within { latest, .. } | TimeBound::Until { latest } if time > latest => {
                 return Err(BadTime::AheadOfClock);
             }
             TimeBound::Within { earliest, .. } if time < earliest => {
@@ -337,7 +387,7 @@ impl Ledger {
         time: u64,
         bound: TimeBound,
     ) -> Result<Executed, ExecuteError> {
-        self.run(entries, time, bound, Endorsement::Required)
+        self.run(entries, time, bound, Scrutiny::Full)
     }
 
     fn run(
@@ -345,7 +395,7 @@ impl Ledger {
         entries: Vec<Entry>,
         time: u64,
         bound: TimeBound,
-        endorsement: Endorsement,
+        scrutiny: Scrutiny,
     ) -> Result<Executed, ExecuteError> {
         if !entries_fit(&entries) {
             return Err(ExecuteError::BlockTooLarge);
@@ -353,11 +403,9 @@ impl Ledger {
         let txn = self.write()?;
         let parent = state::tip(&txn).map_err(LedgerError::from)?;
         self.check_time(&parent, time, bound)?;
-        let context = self.context(&parent, time);
-        let proofs = self.proofs.as_ref();
-        let outcome =
-            execute(&txn, &context, &parent.state, proofs, entries, endorsement).map_err(fatal)?;
-        Ok(Executed { txn, outcome, parent, height: context.height, time, chain: self.chain })
+        let outcome = self.execute_in(&txn, &parent, time, entries, scrutiny, Verdicts::new())?;
+        let height = parent.height + 1;
+        Ok(Executed { txn, outcome, parent, height, time, chain: self.chain })
     }
 
     /// Tries a transaction on the tip in a block at `time`, without assertions, and forgets it.
@@ -366,7 +414,7 @@ impl Ledger {
     /// [`CheckError::Refused`] with the rule it breaks.
     pub fn check(&self, tx: &Transaction, time: u64, bound: TimeBound) -> Result<(), CheckError> {
         let entry = Entry { transaction: tx.clone(), assertions: Vec::new() };
-        let executed = self.run(vec![entry], time, bound, Endorsement::NotYet)?;
+        let executed = self.run(vec![entry], time, bound, Scrutiny::Unendorsed)?;
         match executed.refused().first() {
             Some((_, refusal)) => Err(CheckError::Refused(*refusal)),
             None => Ok(()),
@@ -405,7 +453,8 @@ impl Ledger {
         let txn = self.read()?;
         let tip = state::tip(&txn).map_err(LedgerError::from)?;
         self.check_time(&tip, time, bound)?;
-        let findings = self.findings(&txn, &self.context(&tip, time), tx)?;
+        let sitting = Sitting::load(&txn).map_err(LedgerError::from)?;
+        let findings = self.findings(&txn, &self.context(&sitting, tip.height + 1, time), tx)?;
         let verdict = |checkpoint: Checkpoint| {
             findings.iter().copied().find(|refusal| refusal.checkpoints().contains(&checkpoint))
         };
@@ -419,10 +468,10 @@ impl Ledger {
         context: &Context<'_>,
         tx: &TransferTransaction,
     ) -> Result<Vec<Refusal>, LedgerError> {
-        let Some(asset) = state::asset(txn, tx.body.asset)? else {
+        let Some(asset) = self.assets.asset(txn, tx.body.asset)? else {
             return Ok(vec![Refusal::UnknownAsset]);
         };
-        let case = Case { context, txn, asset: &asset, transfer: tx };
+        let case = Case { context, txn, asset: &asset, transfer: tx, pending_notes: 0 };
         let mut findings = Vec::new();
         for rule in transfer::rules() {
             findings.extend(rule(&case)?);
@@ -455,8 +504,11 @@ impl Ledger {
         {
             return Err(CommitError::Stale);
         }
-        self.check_certificate(block)?;
         let header = &block.block.header;
+        let validators = state::validators(&txn, self.epoch(header.height));
+        let validators = validators.map_err(LedgerError::from)?;
+        let validators = validators.ok_or(LedgerError::Store(StoreError::Corrupt))?;
+        self.check_certificate(block, &validators)?;
         let id = header.id(&self.chain);
         let tip =
             Tip { height: header.height, time: header.time, block: id.0, state: header.state };
@@ -470,23 +522,22 @@ impl Ledger {
         Ok(id)
     }
 
-    /// Enough distinct authorities signed, the proposer among them, and every signature holds.
-    fn check_certificate(&self, block: &CertifiedBlock) -> Result<(), CommitError> {
-        if self.genesis.authority(&block.block.header.proposer).is_none() {
+    /// The block is final by the votes of its epoch's validators, and one of them proposed it. The
+    /// proposer need not be among the signers: a quorum attests the header that names it.
+    fn check_certificate(
+        &self,
+        block: &CertifiedBlock,
+        validators: &Validators,
+    ) -> Result<(), CommitError> {
+        if !validators.contains(&block.block.header.proposer) {
             return Err(CommitError::Proposer);
         }
-        let signers = &block.signatures;
-        let sitting = signers.iter().all(|s| self.genesis.authority(&s.authority).is_some());
-        if !sitting || !signers.is_sorted_by(|a, b| a.authority < b.authority) {
-            return Err(CommitError::Signature);
-        }
-        if signers.len() < self.genesis.quorum() {
-            return Err(CommitError::NoQuorum);
-        }
-        if !signers.iter().any(|s| s.authority == block.block.header.proposer) {
-            return Err(CommitError::ProposerUnsigned);
-        }
-        block.verify(&self.chain).map_err(|_| CommitError::Signature)
+        Ok(block.check(&self.chain, validators, self.genesis.params.epoch_length)?)
+    }
+
+    /// The epoch of a height.
+    pub(crate) fn epoch(&self, height: u64) -> u64 {
+        epoch_of(height, self.genesis.params.epoch_length)
     }
 
     /// Executes and commits a block that others made final, as when catching up. The certificate
@@ -497,8 +548,10 @@ impl Ledger {
     /// # Errors
     /// [`ApplyError`].
     pub fn apply(&self, block: &CertifiedBlock) -> Result<BlockId, ApplyError> {
-        self.check_certificate(block)?;
         let header = &block.block.header;
+        // Without the end of the epoch before nobody knows who validates.
+        let validators = self.validators(self.epoch(header.height))?.ok_or(ApplyError::NotNext)?;
+        self.check_certificate(block, &validators)?;
         let tip = self.tip()?;
         if (header.height, header.parent.0) != (tip.height + 1, tip.block) {
             return Err(ApplyError::NotNext);
@@ -506,8 +559,10 @@ impl Ledger {
         if header.body != body_hash(&self.chain, &block.block.entries) {
             return Err(ApplyError::Body);
         }
-        let bound = TimeBound::Within { earliest: 0, latest: header.time };
-        let executed = self.execute(block.block.entries.clone(), header.time, bound)?;
+        let bound = TimeBound::Until { latest: header.time };
+        // The id covers every entry by the body's hash, which was just compared.
+        let scrutiny = self.scrutiny_of(&header.id(&self.chain));
+        let executed = self.run(block.block.entries.clone(), header.time, bound, scrutiny)?;
         Ok(self.commit(executed, block)?)
     }
 
@@ -550,7 +605,7 @@ pub enum ApplyError {
 }
 
 /// Outside of a transaction's execution nothing is refused.
-fn fatal(failure: Failure) -> LedgerError {
+pub(crate) fn fatal(failure: Failure) -> LedgerError {
     match failure {
         Failure::Store(error) => error.into(),
         Failure::Undecided(error) => error.into(),

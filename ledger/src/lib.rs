@@ -11,9 +11,13 @@ mod execute;
 mod transfer;
 mod registry;
 mod asset;
+pub mod authorities;
+mod conviction;
 pub mod ledger;
+pub mod speculative;
 pub mod query;
 
+pub use authorities::Sitting;
 pub use ledger::{
     ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Judgement,
     Ledger, LedgerError, TimeBound,
@@ -21,6 +25,7 @@ pub use ledger::{
 pub use proofs::{Groth16Check, KeyMismatch, ProofCheck, Undecided};
 pub use query::{CurrentRoots, Status, View};
 pub use refusal::Refusal;
+pub use speculative::{BadBlock, Proposed};
 pub use state::{AssetRecord, AttestorRecord, Location, Tip};
 
 // The test network of `tests/` serves the unit tests too, under the crate's public name.

@@ -206,6 +206,38 @@ refusals! {
     /// No change.
     PauseUnchanged, 76, "pause-unchanged", NONE,
         "the asset is in this state already; nothing is left to do";
+
+    // Authorities.
+    /// Not the number after the last change's.
+    AuthorityChangeNumber, 80, "authority-change-number", NONE,
+        "a change of the authorities must carry the number after the last one's; take the next number and collect approvals for it";
+    /// Too few sitting authorities approve.
+    NoQuorum, 81, "no-quorum", NONE,
+        "the authorities are changed by more than two thirds of the sitting ones and nobody else; collect more approvals of sitting ones";
+    /// Another sitting authority has the name.
+    AuthorityNameTaken, 82, "authority-name-taken", NONE,
+        "another sitting authority has this name; choose another";
+    /// 64 sit.
+    TooManyAuthorities, 83, "too-many-authorities", NONE,
+        "at most 64 authorities sit; dismiss one first";
+    /// The only one.
+    LastAuthority, 84, "last-authority", NONE,
+        "the only sitting authority cannot be dismissed; appoint another first";
+    /// The key is no sitting authority's.
+    UnknownAuthority, 85, "unknown-authority", NONE,
+        "no sitting authority has this key; check the key";
+    /// Transfer and assertion do not belong together.
+    EvidenceMismatch, 86, "evidence-mismatch", NONE,
+        "the assertion is not about this transfer with these proof bytes on this network; send the transfer that it names";
+    /// Nobody can judge the verdict again.
+    EvidenceUndecidable, 87, "evidence-undecidable", NONE,
+        "whether this verdict was wrong cannot be found out from signed data and kept state; only proof, time, expiry, nullifiers and doubled commitments can be judged again, send evidence about those";
+    /// The verdict was right.
+    AssertionWasRight, 88, "assertion-was-right", NONE,
+        "nothing that can be judged again shows this assertion to be wrong; keep it, there is nothing to convict";
+    /// Nothing is left to take.
+    AuthorityUnmandated, 89, "authority-unmandated", NONE,
+        "this authority has no mandates left to lose; nothing is left to do";
 }
 
 impl Refusal {

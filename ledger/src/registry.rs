@@ -31,8 +31,8 @@ pub(crate) fn admit(
         return Err(Refusal::AttestorExists.into());
     }
     let sitting =
-        tx.approvals.iter().filter(|a| context.genesis.authority(&a.authority).is_some()).count();
-    if sitting < context.genesis.majority() || sitting != tx.approvals.len() {
+        tx.approvals.iter().filter(|a| context.sitting.authority(&a.authority).is_some()).count();
+    if sitting < context.sitting.majority() || sitting != tx.approvals.len() {
         return Err(Refusal::NoMajority.into());
     }
     tx.verify(&context.chain).map_err(|_| Refusal::SignatureInvalid)?;

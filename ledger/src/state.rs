@@ -4,7 +4,11 @@
 //! All own tables map bytes to bytes, keys in an order that is the same everywhere. Trees, windows
 //! and credentials live in tables of the registry crate, inside the same redb transaction.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use placet_protocol::field::{AssetId, AttestorId, Commitment, Nullifier};
+use placet_protocol::finality::Validators;
 use placet_protocol::merkle::NOTE_DEPTH;
 use placet_protocol::signing::VerifyKey;
 use placet_protocol::transaction::asset::Registration;
@@ -44,8 +48,15 @@ pub(crate) const ATTESTOR_NAMES: Table = TableDefinition::new("ledger.attestor-n
 /// The sanctions list in force.
 pub(crate) const SANCTIONS: Table = TableDefinition::new("ledger.sanctions");
 
+/// Key of a sitting authority to its record.
+pub(crate) const AUTHORITIES: Table = TableDefinition::new("ledger.authorities");
+/// Epoch (big-endian) to its validators; from the last block of the epoch before on.
+pub(crate) const VALIDATORS: Table = TableDefinition::new("ledger.validators");
+/// Height (big-endian) to the time of the block: verdicts are judged again by it.
+pub(crate) const TIMES: Table = TableDefinition::new("ledger.times");
+
 /// The tables that make up the state; blocks are history, not state.
-pub(crate) const STATE_TABLES: [Table; 10] = [
+pub(crate) const STATE_TABLES: [Table; 13] = [
     META,
     TRANSACTIONS,
     NULLIFIERS,
@@ -56,6 +67,9 @@ pub(crate) const STATE_TABLES: [Table; 10] = [
     ATTESTORS,
     ATTESTOR_NAMES,
     SANCTIONS,
+    AUTHORITIES,
+    VALIDATORS,
+    TIMES,
 ];
 
 /// The note tree.
@@ -77,6 +91,8 @@ pub(crate) mod meta {
     pub(crate) const TIP: &[u8] = b"tip";
     /// Number of assets.
     pub(crate) const ASSETS: &[u8] = b"assets";
+    /// Number of the last change of the authorities.
+    pub(crate) const AUTHORITY_CHANGE: &[u8] = b"authority-change";
 }
 
 /// Where a ledger stands.
@@ -165,6 +181,47 @@ impl Wire for AssetRecord {
             paused: input.bool()?,
             sequence: input.u64()?,
         })
+    }
+}
+
+/// Most assets that [`AssetMemo`] remembers.
+const ASSETS_REMEMBERED: usize = 1024;
+
+/// An asset's stored bytes and what they say.
+type Remembered = (Vec<u8>, Arc<AssetRecord>);
+
+/// Decoded assets, by their stored bytes: decoding checks the points of four keys, which would cost
+/// more than the rest of a transfer's rules. What it answers is always what the bytes say.
+#[derive(Default)]
+pub(crate) struct AssetMemo(Mutex<BTreeMap<AssetId, Remembered>>);
+
+impl AssetMemo {
+    /// The asset as it stands in the state.
+    pub(crate) fn asset(
+        &self,
+        txn: &impl Transaction,
+        id: AssetId,
+    ) -> Result<Option<Arc<AssetRecord>>, StoreError> {
+        let Some(bytes) = get(txn, ASSETS, &id.to_bytes())? else { return Ok(None) };
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some((stored, record)) = known
+            && stored == bytes
+        {
+            return Ok(Some(record));
+        }
+        let record = AssetRecord::from_wire(&bytes).map_err(|_| StoreError::Corrupt)?;
+        let record = Arc::new(record);
+        self.remember(bytes, record.clone());
+        Ok(Some(record))
+    }
+
+    /// Takes in a record with its encoding.
+    pub(crate) fn remember(&self, bytes: Vec<u8>, record: Arc<AssetRecord>) {
+        let mut assets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if assets.len() >= ASSETS_REMEMBERED && !assets.contains_key(&record.id) {
+            assets.clear();
+        }
+        assets.insert(record.id, (bytes, record));
     }
 }
 
@@ -288,6 +345,29 @@ pub(crate) fn sanctions(txn: &impl Transaction) -> Result<Sanctions, StoreError>
     Ok(read(txn, SANCTIONS, b"current")?.unwrap_or(none))
 }
 
+/// The validators of an epoch; `None` before the last block of the epoch before.
+pub(crate) fn validators(
+    txn: &impl Transaction,
+    epoch: u64,
+) -> Result<Option<Validators>, StoreError> {
+    read(txn, VALIDATORS, &epoch.to_be_bytes())
+}
+
+/// The height at which a nullifier was spent.
+pub(crate) fn spent(
+    txn: &impl Transaction,
+    nullifier: Nullifier,
+) -> Result<Option<u64>, StoreError> {
+    height_behind(get(txn, NULLIFIERS, &nullifier.to_bytes())?)
+}
+
+/// A stored height or index.
+pub(crate) fn height_behind(bytes: Option<Vec<u8>>) -> Result<Option<u64>, StoreError> {
+    bytes
+        .map(|bytes| bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt))
+        .transpose()
+}
+
 /// Key of a frozen nullifier.
 pub(crate) fn frozen_key(asset: AssetId, nullifier: Nullifier) -> Vec<u8> {
     [asset.to_bytes(), nullifier.to_bytes()].concat()
@@ -297,6 +377,9 @@ pub(crate) fn frozen_key(asset: AssetId, nullifier: Nullifier) -> Vec<u8> {
 /// functions of the transaction and the state before; the roots they lead to enter at the end.
 pub(crate) struct Journal {
     hasher: Sha256,
+    /// Leaves that the block appends to the note tree, all at its end: hashing them together costs
+    /// a fraction of hashing them one transaction at a time.
+    notes: Vec<Commitment>,
 }
 
 impl Journal {
@@ -307,7 +390,7 @@ impl Journal {
         hasher.update(previous);
         hasher.update(height.to_le_bytes());
         hasher.update(time.to_le_bytes());
-        Self { hasher }
+        Self { hasher, notes: Vec::new() }
     }
 
     fn record(&mut self, part: &[u8]) {
@@ -348,6 +431,20 @@ impl Journal {
     pub(crate) fn note(&mut self, what: &[u8], content: &[u8]) {
         self.record(what);
         self.record(content);
+    }
+
+    /// Number of note leaves that wait for the end of the block.
+    pub(crate) fn pending_notes(&self) -> u64 {
+        self.notes.len() as u64
+    }
+
+    /// Appends the block's note leaves.
+    pub(crate) fn append_pending(&mut self, txn: &WriteTransaction) -> Result<(), StoreError> {
+        let leaves: Vec<_> = self.notes.drain(..).map(|leaf| leaf.get()).collect();
+        NOTES.append_batch(txn, &leaves).map(drop).map_err(|error| match error {
+            placet_registry::tree::TreeError::Store(error) => error,
+            _ => StoreError::Corrupt,
+        })
     }
 
     /// The state hash, the present roots included.
@@ -394,24 +491,22 @@ pub(crate) fn spend(
     Ok(())
 }
 
-/// Appends note leaves. The caller has checked that they are new, not zero, and that they fit.
+/// Gives note leaves their indices and keeps them for the end of the block. The caller has checked
+/// that they are new, not zero, and that they fit.
 pub(crate) fn append_notes(
     txn: &WriteTransaction,
     journal: &mut Journal,
     leaves: &[Commitment],
 ) -> Result<(), StoreError> {
-    let values: Vec<_> = leaves.iter().map(|leaf| leaf.get()).collect();
-    let range = NOTES.append_batch(txn, &values).map_err(|error| match error {
-        placet_registry::tree::TreeError::Store(error) => error,
-        _ => StoreError::Corrupt,
-    })?;
-    for (index, leaf) in range.zip(leaves) {
+    let first = NOTES.len(txn)? + journal.pending_notes();
+    for (index, leaf) in (first..).zip(leaves) {
         journal.put(txn, COMMITMENTS, &leaf.to_bytes(), &index.to_be_bytes())?;
     }
+    journal.notes.extend(leaves);
     Ok(())
 }
 
-/// Free slots of the note tree.
-pub(crate) fn free_notes(txn: &impl Transaction) -> Result<u64, StoreError> {
-    Ok(Tree::<NOTE_DEPTH>::CAPACITY - NOTES.len(txn)?)
+/// Free slots of the note tree, beside those for leaves that wait for the end of the block.
+pub(crate) fn free_notes(txn: &impl Transaction, pending: u64) -> Result<u64, StoreError> {
+    Ok((Tree::<NOTE_DEPTH>::CAPACITY - NOTES.len(txn)?).saturating_sub(pending))
 }

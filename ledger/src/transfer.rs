@@ -2,16 +2,19 @@
 //! functions, so that execution stops at the first that fails and an authority judges all of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ark_bn254::Fr;
 use placet_protocol::assertion::{SignedAssertion, Verdict};
-use placet_protocol::genesis::{Checkpoint, Genesis};
+use placet_protocol::genesis::Checkpoint;
 use placet_protocol::transaction::{Transaction as Tx, TransferBody, TransferTransaction};
 use placet_protocol::transfer::HoldersDelta;
+use placet_protocol::wire::Wire;
 use placet_registry::roots::NETWORK;
 use placet_registry::store::{StoreError, Transaction};
 use redb::WriteTransaction;
 
+use crate::authorities::Sitting;
 use crate::execute::{Context, Failure};
 use crate::refusal::Refusal;
 use crate::state::{
@@ -29,6 +32,8 @@ pub(crate) struct Case<'a, T> {
     pub(crate) asset: &'a AssetRecord,
     /// The transfer.
     pub(crate) transfer: &'a TransferTransaction,
+    /// Leaves of earlier transactions of the block, not yet in the note tree.
+    pub(crate) pending_notes: u64,
 }
 
 type Rule<T> = fn(&Case<'_, T>) -> Result<Option<Refusal>, StoreError>;
@@ -61,8 +66,37 @@ fn body<'a, T>(case: &Case<'a, T>) -> &'a TransferBody {
     &case.transfer.body
 }
 
+// The rules that are functions of the transfer, a height and a time alone: conviction judges by the
+// same ones.
+
+/// Whether a block of this height comes too late.
+pub(crate) fn expired(body: &TransferBody, height: u64) -> bool {
+    height > body.expiry_height
+}
+
+/// Whether `now` is within the window before a block time.
+pub(crate) fn now_is_within(body: &TransferBody, time: u64, window: u64) -> bool {
+    (time.saturating_sub(window)..=time).contains(&body.now)
+}
+
+/// Whether the transfer spends the same thing twice.
+pub(crate) fn nullifiers_equal(body: &TransferBody) -> bool {
+    body.nf_position == body.nf_delivery
+}
+
+/// Whether a leaf is zero. No hash output is known to be: only a forged witness leads here.
+pub(crate) fn has_empty_leaf(body: &TransferBody) -> bool {
+    body.leaves().iter().any(|leaf| leaf.get() == Fr::from(0u8))
+}
+
+/// Whether a leaf occurs twice in the transfer.
+pub(crate) fn commitments_doubled(body: &TransferBody) -> bool {
+    let leaves = body.leaves();
+    BTreeSet::from(leaves).len() != leaves.len()
+}
+
 fn not_expired<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
-    unless(case.context.height <= body(case).expiry_height, Refusal::Expired)
+    unless(!expired(body(case), case.context.height), Refusal::Expired)
 }
 
 fn not_paused<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
@@ -70,9 +104,8 @@ fn not_paused<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, Sto
 }
 
 fn now_in_window<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
-    let time = case.context.time;
-    let earliest = time.saturating_sub(case.context.genesis.params.root_window);
-    unless((earliest..=time).contains(&body(case).now), Refusal::NowOutsideWindow)
+    let window = case.context.genesis.params.root_window;
+    unless(now_is_within(body(case), case.context.time, window), Refusal::NowOutsideWindow)
 }
 
 fn policy_in_force<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
@@ -108,11 +141,10 @@ fn sanctions_root_fresh<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Ref
 }
 
 fn nullifiers_unspent<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
-    let (position, delivery) = (body(case).nf_position, body(case).nf_delivery);
-    if position == delivery {
+    if nullifiers_equal(body(case)) {
         return Ok(Some(Refusal::NullifiersEqual));
     }
-    for nullifier in [position, delivery] {
+    for nullifier in [body(case).nf_position, body(case).nf_delivery] {
         if has(case.txn, NULLIFIERS, &nullifier.to_bytes())? {
             return Ok(Some(Refusal::NullifierSpent));
         }
@@ -133,11 +165,10 @@ fn nullifiers_not_frozen<T: Transaction>(
 
 fn commitments_new<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
     let leaves = body(case).leaves();
-    // No hash output is known to be zero: only a forged witness leads here.
-    if leaves.iter().any(|leaf| leaf.get() == Fr::from(0u8)) {
+    if has_empty_leaf(body(case)) {
         return Ok(Some(Refusal::ProofInvalid));
     }
-    if BTreeSet::from(leaves).len() != leaves.len() {
+    if commitments_doubled(body(case)) {
         return Ok(Some(Refusal::CommitmentExists));
     }
     for leaf in leaves {
@@ -145,7 +176,8 @@ fn commitments_new<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>
             return Ok(Some(Refusal::CommitmentExists));
         }
     }
-    unless(state::free_notes(case.txn)? >= leaves.len() as u64, Refusal::NoteTreeFull)
+    let free = state::free_notes(case.txn, case.pending_notes)?;
+    unless(free >= leaves.len() as u64, Refusal::NoteTreeFull)
 }
 
 fn holders_within_maximum<T: Transaction>(
@@ -174,12 +206,12 @@ fn redemption_signed<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusa
 
 /// The effective number of approvals at a checkpoint: a dismissal cannot strand an asset.
 pub(crate) fn approvals_needed(
-    genesis: &Genesis,
+    sitting: &Sitting,
     asset: &AssetRecord,
     checkpoint: Checkpoint,
 ) -> usize {
     let required = asset.registration.policy.endorsement.required(checkpoint);
-    usize::from(required).min(genesis.mandated(checkpoint))
+    usize::from(required).min(sitting.mandated(checkpoint))
 }
 
 /// Rule 6: every assertion is what it says, and enough of them approve.
@@ -195,7 +227,7 @@ pub(crate) fn check_endorsement(
     for signed in assertions {
         let said = &signed.assertion;
         let mandated = context
-            .genesis
+            .sitting
             .authority(&signed.authority)
             .is_some_and(|authority| authority.mandates.contains(&said.checkpoint));
         let applies = mandated
@@ -227,7 +259,7 @@ pub(crate) fn check_approvals(
             signed.assertion.checkpoint == checkpoint
                 && signed.assertion.verdict == Verdict::Approve
         });
-        approvals.count() >= approvals_needed(context.genesis, asset, checkpoint)
+        approvals.count() >= approvals_needed(context.sitting, asset, checkpoint)
     });
     if enough { Ok(()) } else { Err(Refusal::EndorsementMissing) }
 }
@@ -237,18 +269,21 @@ pub(crate) fn apply(
     txn: &WriteTransaction,
     journal: &mut Journal,
     context: &Context<'_>,
-    mut asset: AssetRecord,
+    asset: &AssetRecord,
     body: &TransferBody,
 ) -> Result<(), Failure> {
     state::spend(txn, journal, body, context.height)?;
     state::append_notes(txn, journal, &body.leaves())?;
+    if body.redeemed() == 0 && body.holders_delta == HoldersDelta::Zero {
+        return Ok(());
+    }
+    let mut asset = asset.clone();
     asset.redeemed += u128::from(body.redeemed());
     if asset.registration.count_holders {
         // The rules kept the sum within range.
         asset.holders = asset.holders.saturating_add_signed(body.holders_delta.signed());
     }
-    if body.redeemed() > 0 || body.holders_delta != HoldersDelta::Zero {
-        state::put_asset(txn, journal, &asset)?;
-    }
+    state::put_asset(txn, journal, &asset)?;
+    context.assets.remember(asset.to_wire(), Arc::new(asset));
     Ok(())
 }

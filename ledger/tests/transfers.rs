@@ -7,11 +7,12 @@ use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
 use common::{BAD, World, agent, authority_keys, issuer, key};
-use placet_ledger::{BadTime, ExecuteError, Ledger, Refusal, TimeBound};
+use placet_ledger::{BadTime, CommitError, ExecuteError, Ledger, Refusal, TimeBound};
 use placet_protocol::Fr;
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
-use placet_protocol::block::{CertifiedBlock, Entry};
+use placet_protocol::block::Entry;
 use placet_protocol::field::{AssetId, NoteRoot, PolicyHash, RegistryRoot, SanctionsRoot};
+use placet_protocol::finality::NotFinal;
 use placet_protocol::genesis::{Checkpoint, NetworkKind};
 use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::asset::{Freeze, Officer, Pause, Release};
@@ -589,12 +590,7 @@ fn only_the_executed_block_with_a_quorum_is_committed() {
     let (world, _) = world();
     let keys = authority_keys();
     let run = || world.ledger.execute(Vec::new(), world.time(), TimeBound::Any).unwrap();
-    let certify = |block: placet_protocol::block::Block,
-                   signers: &[placet_protocol::signing::SigningKey]| {
-        let mut signatures: Vec<_> = signers.iter().map(|k| block.sign(&world.chain, k)).collect();
-        signatures.sort_by_key(|signature| signature.authority);
-        CertifiedBlock { block, signatures }
-    };
+    let certify = |block, signers: &[_]| common::certify(&world.chain, block, signers);
     let refuses =
         |change: &dyn Fn(&mut placet_protocol::block::Block), signers: &[_], message: &str| {
             let executed = run();
@@ -604,21 +600,22 @@ fn only_the_executed_block_with_a_quorum_is_committed() {
             assert!(error.to_string().contains(message), "{error}");
         };
     refuses(&|_| (), &keys[..2], "too few");
-    refuses(&|_| (), &keys[1..], "proposer did not sign");
-    refuses(&|_| (), &[key(50), key(51), key(52)], "signature");
+    refuses(&|_| (), &[key(50), key(51), key(52)], "no validator");
     refuses(&|block| block.header.state = [0; 32], &keys, "differs");
     refuses(&|block| block.header.time += 1, &keys, "differs");
     refuses(&|block| block.header.proposer = key(50).public(), &keys, "proposer");
     let executed = run();
     let block = executed.block(keys[0].public());
     let mut certified = certify(block, &keys);
-    certified.signatures[0].signature = certified.signatures[1].signature;
+    let signatures = &mut certified.finality.certificate.signatures;
+    signatures[0].signature = signatures[1].signature;
     let error = world.ledger.commit(executed, &certified).unwrap_err();
-    assert!(matches!(error, placet_ledger::CommitError::Signature));
+    assert!(matches!(error, CommitError::NotFinal(NotFinal::Signature)));
     // Nothing of all this was written.
     let height = world.ledger.tip().unwrap().height;
     let executed = run();
     let block = executed.block(keys[0].public());
-    world.ledger.commit(executed, &certify(block, &keys[..3])).unwrap();
+    // The proposer need not be among the signers.
+    world.ledger.commit(executed, &certify(block, &keys[1..])).unwrap();
     assert_eq!(world.ledger.tip().unwrap().height, height + 1);
 }

@@ -1,12 +1,14 @@
-//! Blocks: transactions with their assertions, the hash of the state they lead to, and the
-//! signatures that make them final. Spec §9, §11.
+//! Blocks: transactions with their assertions and the hash of the state they lead to. What makes
+//! them final is in [`crate::finality`]. Spec §9, §11.
 
 use sha2::{Digest, Sha256};
 
 use crate::assertion::{MAX_ASSERTIONS, SignedAssertion};
-use crate::genesis::{ChainId, MAX_AUTHORITIES};
-use crate::signing::{BadSignature, Context, Signature, SigningKey, VerifyKey};
-use crate::transaction::Transaction;
+use crate::finality::{Finality, NotFinal, Validators};
+use crate::genesis::ChainId;
+use crate::hash_tree;
+use crate::signing::{Signature, VerifyKey};
+use crate::transaction::{Transaction, TxId};
 use crate::wire::{DecodeError, Reader, Wire, Writer};
 
 /// Most transactions in a block.
@@ -39,7 +41,7 @@ impl BlockId {
 }
 
 /// What the authorities sign.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// One more than the parent's; the genesis has 0.
     pub height: u64,
@@ -51,6 +53,9 @@ pub struct Header {
     pub state: [u8; 32],
     /// Hash of the body.
     pub body: [u8; 32],
+    /// Hash of the authorities' keys behind this block, see [`Validators::hash`]. Those behind the
+    /// last block of an epoch make the blocks of the next one final.
+    pub validators: [u8; 32],
     /// Who proposed it.
     pub proposer: VerifyKey,
 }
@@ -73,6 +78,7 @@ impl Wire for Header {
         out.u64(self.time);
         out.bytes(&self.state);
         out.bytes(&self.body);
+        out.bytes(&self.validators);
         self.proposer.write(out);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -82,6 +88,7 @@ impl Wire for Header {
             time: input.u64()?,
             state: input.array()?,
             body: input.array()?,
+            validators: input.array()?,
             proposer: VerifyKey::read(input)?,
         })
     }
@@ -119,38 +126,73 @@ pub fn entries_fit(entries: &[Entry]) -> bool {
     })
 }
 
-/// The hash of a body: over ids, proofs and assertions in order. Ids cover ciphertexts by hash,
-/// so an erased ciphertext leaves the body's hash checkable.
+/// What a body's hash says about one entry. The id covers ciphertexts by hash, so an erased one
+/// leaves it checkable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryDigest {
+    /// The transaction.
+    pub transaction: TxId,
+    /// SHA-256 of its proof bytes.
+    pub proof_hash: [u8; 32],
+    /// The assertions beside it.
+    pub assertions: Vec<SignedAssertion>,
+}
+
+impl EntryDigest {
+    /// Of an entry.
+    pub fn new(chain: &ChainId, entry: &Entry) -> Self {
+        Self {
+            transaction: entry.transaction.id(chain),
+            proof_hash: entry.transaction.proof_hash(),
+            assertions: entry.assertions.clone(),
+        }
+    }
+
+    /// The leaf of the body's tree.
+    pub fn leaf(&self) -> [u8; 32] {
+        hash_tree::leaf(&self.to_wire())
+    }
+}
+
+impl Wire for EntryDigest {
+    fn write(&self, out: &mut Writer) {
+        self.transaction.write(out);
+        out.bytes(&self.proof_hash);
+        out.list(&self.assertions);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            transaction: TxId::read(input)?,
+            proof_hash: input.array()?,
+            assertions: input.list(MAX_ASSERTIONS)?,
+        })
+    }
+}
+
+/// The hash of a body: of the number of entries and the root of the tree over their digests.
 pub fn body_hash(chain: &ChainId, entries: &[Entry]) -> [u8; 32] {
+    let leaves: Vec<_> =
+        entries.iter().map(|entry| EntryDigest::new(chain, entry).leaf()).collect();
+    body_hash_of(chain, leaves.len(), hash_tree::root(&leaves))
+}
+
+/// The hash of a body whose tree has this root.
+pub fn body_hash_of(chain: &ChainId, entries: usize, root: [u8; 32]) -> [u8; 32] {
     let mut out = Writer::default();
     out.bytes(b"placet.body.v1");
-    out.u32(u32::try_from(entries.len()).expect("bodies are bounded"));
-    for entry in entries {
-        entry.transaction.id(chain).write(&mut out);
-        out.bytes(&entry.transaction.proof_hash());
-        out.list(&entry.assertions);
-    }
+    out.bytes(&chain.0);
+    out.u32(u32::try_from(entries).expect("bodies are bounded"));
+    out.bytes(&root);
     Sha256::digest(out.into_bytes()).into()
 }
 
-/// A block without the signatures that make it final.
+/// A block without what makes it final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// What is signed.
     pub header: Header,
     /// What is executed, in order.
     pub entries: Vec<Entry>,
-}
-
-impl Block {
-    /// An authority's signature on this block.
-    pub fn sign(&self, chain: &ChainId, key: &SigningKey) -> BlockSignature {
-        let message = self.header.id(chain).0;
-        BlockSignature {
-            authority: key.public(),
-            signature: key.sign(chain, Context::Block, &message),
-        }
-    }
 }
 
 impl Wire for Block {
@@ -188,41 +230,38 @@ impl Wire for BlockSignature {
     }
 }
 
-/// A block with the signatures that make it final.
+/// A block with what makes it final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertifiedBlock {
     /// The block.
     pub block: Block,
-    /// In ascending order of keys, each at most once.
-    pub signatures: Vec<BlockSignature>,
+    /// The votes, perhaps for a later block.
+    pub finality: Finality,
 }
 
 impl CertifiedBlock {
-    /// Verifies every signature; whether the keys are sitting authorities, and enough of them, is
-    /// for the ledger to say.
+    /// Checks that the block is final; whether its entries are those of its header, and whether it
+    /// follows another block, is for the caller to check.
     ///
     /// # Errors
-    /// [`BadSignature`] if any of them fails.
-    pub fn verify(&self, chain: &ChainId) -> Result<(), BadSignature> {
-        let id = self.block.header.id(chain).0;
-        self.signatures.iter().try_for_each(|signature| {
-            signature.authority.verify(chain, Context::Block, &id, &signature.signature)
-        })
+    /// [`NotFinal`].
+    pub fn check(
+        &self,
+        chain: &ChainId,
+        validators: &Validators,
+        epoch_length: u64,
+    ) -> Result<(), NotFinal> {
+        self.finality.check(chain, &self.block.header, validators, epoch_length)
     }
 }
 
 impl Wire for CertifiedBlock {
     fn write(&self, out: &mut Writer) {
         self.block.write(out);
-        out.list(&self.signatures);
+        self.finality.write(out);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let block = Block::read(input)?;
-        let signatures = input.list::<BlockSignature>(MAX_AUTHORITIES)?;
-        if !signatures.is_sorted_by(|a, b| a.authority < b.authority) {
-            return Err(DecodeError::OutOfRange);
-        }
-        Ok(Self { block, signatures })
+        Ok(Self { block: Block::read(input)?, finality: Finality::read(input)? })
     }
 }
 
@@ -230,6 +269,7 @@ impl Wire for CertifiedBlock {
 mod tests {
     use super::*;
     use crate::field::Subject;
+    use crate::signing::SigningKey;
     use crate::transaction::registry::{MAX_SANCTIONS, Sanctions};
     use crate::transaction::signed::Signed;
 
@@ -247,6 +287,7 @@ mod tests {
                 time: 0,
                 state: [0; 32],
                 body: [0; 32],
+                validators: [0; 32],
                 proposer: key.public(),
             };
             Block { header, entries }

@@ -16,6 +16,8 @@ pub const MAX_NAME: usize = 64;
 pub const ROOT_WINDOW_BOUNDS: std::ops::RangeInclusive<u64> = 60..=3600;
 /// Most pinned circuits.
 const MAX_CIRCUITS: usize = 16;
+/// Fewest and most blocks of an epoch.
+pub const EPOCH_LENGTH_BOUNDS: std::ops::RangeInclusive<u64> = 4..=1_000_000;
 /// Highest quota and longest note window that a genesis may set.
 const MAX_NOTE_WINDOW: u64 = 30 * 86_400;
 
@@ -188,6 +190,9 @@ pub struct NetworkParams {
     pub urgent_quota: u32,
     /// Seconds of an epoch of the urgent quota.
     pub urgent_epoch: u64,
+    /// Blocks of an epoch of consensus, at whose end a change of the authorities' keys takes
+    /// effect; 4 to 1,000,000.
+    pub epoch_length: u64,
 }
 
 impl Default for NetworkParams {
@@ -198,6 +203,7 @@ impl Default for NetworkParams {
             heartbeat: 30,
             urgent_quota: 4,
             urgent_epoch: 86_400,
+            epoch_length: 360,
         }
     }
 }
@@ -208,6 +214,7 @@ impl NetworkParams {
             && (self.root_window..=MAX_NOTE_WINDOW).contains(&self.note_window)
             && (1..=self.root_window / 4).contains(&self.heartbeat)
             && (1..=MAX_NOTE_WINDOW).contains(&self.urgent_epoch)
+            && EPOCH_LENGTH_BOUNDS.contains(&self.epoch_length)
     }
 }
 
@@ -218,6 +225,7 @@ impl Wire for NetworkParams {
         out.u64(self.heartbeat);
         out.u32(self.urgent_quota);
         out.u64(self.urgent_epoch);
+        out.u64(self.epoch_length);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let params = Self {
@@ -226,6 +234,7 @@ impl Wire for NetworkParams {
             heartbeat: input.u64()?,
             urgent_quota: input.u32()?,
             urgent_epoch: input.u64()?,
+            epoch_length: input.u64()?,
         };
         if params.is_valid() { Ok(params) } else { Err(DecodeError::OutOfRange) }
     }
@@ -329,7 +338,8 @@ pub enum GenesisError {
     /// A parameter is out of bounds.
     #[error(
         "parameters out of bounds: root_window 60 to 3600 s, note_window at least root_window, \
-         heartbeat 1 s to a quarter of root_window, urgent_epoch at least 1 s"
+         heartbeat 1 s to a quarter of root_window, urgent_epoch at least 1 s, epoch_length 4 to \
+         1,000,000 blocks"
     )]
     Params,
     /// Time beyond what transfers can express.
@@ -408,7 +418,7 @@ impl Genesis {
 
     /// Signatures that make a block final: more than two thirds.
     pub fn quorum(&self) -> usize {
-        self.authorities.len() * 2 / 3 + 1
+        crate::finality::quorum(self.authorities.len())
     }
 
     /// Signatures that admit an attestor: more than half.

@@ -5,19 +5,25 @@
 //! Modules in reading order.
 
 pub mod address;
+pub mod api;
 pub mod assertion;
 pub mod block;
 pub mod credential;
 pub mod delivery;
 pub mod example;
+pub mod finality;
 pub mod field;
 pub mod genesis;
+pub mod gossip;
+pub mod hash_tree;
 pub mod keys;
 pub mod merkle;
 pub mod policy;
 pub mod poseidon;
 pub mod position;
 pub mod possession;
+pub mod receipt;
+pub mod request;
 pub mod sanctions;
 pub mod sealed;
 pub mod signing;

@@ -9,17 +9,19 @@ use placet_protocol::Fr;
 use placet_protocol::address::Address;
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
 use placet_protocol::block::{
-    Block, BlockId, BlockSignature, CertifiedBlock, Entry, Header, body_hash,
+    Block, BlockId, BlockSignature, CertifiedBlock, Entry, EntryDigest, Header, body_hash,
 };
 use placet_protocol::credential::{
     Categories, IdentityCredential, InvestorCredential, Jurisdiction,
 };
 use placet_protocol::delivery::DeliveryKey;
 use placet_protocol::field::*;
+use placet_protocol::finality::{self, Certificate, Finality, Round, Validators};
 use placet_protocol::genesis::*;
 use placet_protocol::keys::{PublicKey, SecretKey};
 use placet_protocol::policy::Rule;
 use placet_protocol::possession::Possession;
+use placet_protocol::receipt::{Handoff, Receipt};
 use placet_protocol::sealed::*;
 use placet_protocol::signing::{Signature, SigningKey, VerifyKey};
 use placet_protocol::statement::ProofBytes;
@@ -168,6 +170,7 @@ impl Grow {
             heartbeat: 1 + self.below(root_window / 4),
             urgent_quota: self.below(100) as u32,
             urgent_epoch: 1 + self.below(80_000),
+            epoch_length: 4 + self.below(1000),
         }
     }
     fn genesis(&mut self) -> Genesis {
@@ -351,13 +354,30 @@ impl Grow {
                 };
                 Transaction::PauseAsset(self.signed(pause))
             }
-            _ => {
+            11 => {
                 let (chain, issuer, key) = (self.chain(), self.signing(), self.signing());
                 let rotation =
                     Rotation { asset: self.asset(), sequence: self.u64(), signing: key.public() };
                 let consent = rotation.consent(&chain, &self.secret(), &key, &self.bytes());
                 let tx = RotateAgentKey::new(rotation, consent, &chain, &issuer);
                 Transaction::RotateAgentKey(tx)
+            }
+            12 => {
+                let change = if self.flag() {
+                    AuthorityChange::Appoint(self.authority())
+                } else {
+                    AuthorityChange::Dismiss(self.verify())
+                };
+                let change = NumberedChange { number: self.u64(), change };
+                let (chain, key) = (self.chain(), self.signing());
+                let approvals = self.list(0, 4, |g| change.approve(&chain, &g.signing()));
+                let possession = self.some(|_| change.possession(&chain, &key));
+                let tx = ChangeAuthorities::new(change, possession, approvals);
+                Transaction::ChangeAuthorities(tx)
+            }
+            _ => {
+                let (transfer, assertion) = (self.transfer(), self.assertion());
+                Transaction::ConvictAuthority(ConvictAuthority { transfer, assertion })
             }
         }
     }
@@ -378,7 +398,7 @@ impl Grow {
     }
     fn block(&mut self) -> CertifiedBlock {
         let entries = self.list(0, 3, |g| {
-            let kind = g.below(12);
+            let kind = g.below(14);
             Entry { transaction: g.transaction(kind), assertions: g.list(0, 3, Self::assertion) }
         });
         let chain = self.chain();
@@ -388,13 +408,45 @@ impl Grow {
             time: self.u64(),
             state: self.bytes(),
             body: body_hash(&chain, &entries),
+            validators: self.bytes(),
             proposer: self.verify(),
         };
-        let block = Block { header, entries };
+        let finality = self.finality(header);
+        CertifiedBlock { block: Block { header, entries }, finality }
+    }
+    fn finality(&mut self, header: Header) -> Finality {
+        let chain = self.chain();
+        let round = Round { epoch: self.u64(), view: self.u64(), parent: self.u64() };
+        let context = self.bytes();
+        let id = header.id(&chain);
         let mut signatures: Vec<BlockSignature> =
-            self.list(0, 4, |g| block.sign(&chain, &g.signing()));
+            self.list(0, 4, |g| finality::sign(&chain, &id, &round, &context, &g.signing()));
         signatures.sort_by_key(|signature| signature.authority);
-        CertifiedBlock { block, signatures }
+        let descendants = self.list(0, 2, |_| header);
+        Finality { descendants, certificate: Certificate { round, context, signatures } }
+    }
+    fn validators(&mut self) -> Validators {
+        Validators::new(self.list(1, 5, Self::verify)).unwrap()
+    }
+    fn receipt(&mut self) -> Receipt {
+        let CertifiedBlock { block, finality } = self.block();
+        let next = self.validators();
+        let handoff = Handoff { header: block.header, finality: finality.clone(), next };
+        let entry = EntryDigest {
+            transaction: TxId(self.bytes()),
+            proof_hash: self.bytes(),
+            assertions: self.list(0, 2, Self::assertion),
+        };
+        let entries = 1 + self.below(4096) as u32;
+        Receipt {
+            handoffs: vec![handoff],
+            header: block.header,
+            finality,
+            entries,
+            index: self.below(u64::from(entries)) as u32,
+            path: self.list(0, 12, Self::bytes),
+            entry,
+        }
     }
     fn possession(&mut self) -> Possession {
         let (secret, chain) = (self.secret(), self.chain());
@@ -480,8 +532,11 @@ codec_tests! {
     releases: |g| g.transaction(9);
     pauses: |g| g.transaction(10);
     rotations: |g| g.transaction(11);
+    authority_changes: |g| g.transaction(12);
+    convictions: |g| g.transaction(13);
     assertions: |g| g.assertion();
     blocks: |g| g.block();
+    receipts: |g| g.receipt();
 }
 
 proptest! {
@@ -544,6 +599,6 @@ proptest! {
 fn every_kind_of_transaction_is_told_apart() {
     let mut grow = Grow { seed: 1, counter: 0 };
     let kinds: std::collections::BTreeSet<_> =
-        (0..12).map(|kind| grow.transaction(kind).kind()).collect();
-    assert_eq!(kinds.len(), 12);
+        (0..14).map(|kind| grow.transaction(kind).kind()).collect();
+    assert_eq!(kinds.len(), 14);
 }

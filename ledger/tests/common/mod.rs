@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use placet_ledger::{Backend, Ledger, ProofCheck, Refusal, TimeBound, Undecided};
 use placet_protocol::Fr;
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
-use placet_protocol::block::{CertifiedBlock, Entry};
+use placet_protocol::block::{Block, CertifiedBlock, Entry};
 use placet_protocol::credential::{Categories, Jurisdiction};
 use placet_protocol::delivery::DeliveryKey;
 use placet_protocol::field::{
     AssetId, CredentialInner, Nullifier, OwnerTag, PolicyHash, from_digest_248,
 };
+use placet_protocol::finality::{self, Certificate, Finality, Round, epoch_of};
 use placet_protocol::genesis::{
     Authority, ChainId, Checkpoint, Genesis, NetworkKind, NetworkParams,
 };
@@ -63,6 +64,19 @@ pub fn key(n: u8) -> SigningKey {
 pub fn authority_keys() -> Vec<SigningKey> {
     (1..=4).map(key).collect()
 }
+/// A block with the votes of some keys, as if each block took one view.
+pub fn certify(chain: &ChainId, block: Block, signers: &[SigningKey]) -> CertifiedBlock {
+    let height = block.header.height;
+    let length = NetworkParams::default().epoch_length;
+    let round = Round { epoch: epoch_of(height, length), view: height, parent: height - 1 };
+    let (id, context) = (block.header.id(chain), [0; 32]);
+    let mut signatures: Vec<_> =
+        signers.iter().map(|key| finality::sign(chain, &id, &round, &context, key)).collect();
+    signatures.sort_by_key(|signature| signature.authority);
+    let certificate = Certificate { round, context, signatures };
+    CertifiedBlock { block, finality: Finality { descendants: Vec::new(), certificate } }
+}
+
 pub fn publisher() -> SigningKey {
     key(10)
 }
@@ -346,10 +360,8 @@ impl World {
         let refused = executed.refused().to_vec();
         let keys = authority_keys();
         let block = executed.block(keys[0].public());
-        let mut signatures: Vec<_> =
-            keys[..3].iter().map(|key| block.sign(&self.chain, key)).collect();
-        signatures.sort_by_key(|signature| signature.authority);
-        self.ledger.commit(executed, &CertifiedBlock { block, signatures }).unwrap();
+        let certified = certify(&self.chain, block, &keys[..3]);
+        self.ledger.commit(executed, &certified).unwrap();
         refused
     }
 

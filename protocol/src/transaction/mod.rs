@@ -5,6 +5,7 @@
 //! can re-randomise, and covers ciphertexts by their hash, so that they can be erased.
 
 pub mod asset;
+pub mod authority;
 pub mod policy;
 pub mod registry;
 pub mod signed;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 pub use asset::{
     FreezeNullifiers, Mint, PauseAsset, RegisterAsset, ReleaseNullifiers, RotateAgentKey, SetPolicy,
 };
+pub use authority::{AuthorityChange, ChangeAuthorities, ConvictAuthority, NumberedChange};
 pub use policy::{Currency, EndorsementRule, PublishedPolicy};
 pub use registry::{AdmitAttestor, IssueCredential, PublishSanctions, RevokeCredential};
 pub use signed::{Message, Signed};
@@ -141,6 +143,10 @@ pub enum Transaction {
     PauseAsset(PauseAsset),
     /// The issuer appoints a new signing key of the agent.
     RotateAgentKey(RotateAgentKey),
+    /// The authorities appoint or dismiss one.
+    ChangeAuthorities(ChangeAuthorities),
+    /// A wrong assertion costs its author the mandates.
+    ConvictAuthority(ConvictAuthority),
 }
 
 impl Transaction {
@@ -159,6 +165,8 @@ impl Transaction {
             Self::ReleaseNullifiers(_) => "release-nullifiers",
             Self::PauseAsset(_) => "pause-asset",
             Self::RotateAgentKey(_) => "rotate-agent-key",
+            Self::ChangeAuthorities(_) => "change-authorities",
+            Self::ConvictAuthority(_) => "convict-authority",
         }
     }
 
@@ -176,6 +184,8 @@ impl Transaction {
             Self::ReleaseNullifiers(_) => 10,
             Self::PauseAsset(_) => 11,
             Self::RotateAgentKey(_) => 12,
+            Self::ChangeAuthorities(_) => 13,
+            Self::ConvictAuthority(_) => 14,
         }
     }
 
@@ -245,6 +255,8 @@ impl Transaction {
             Self::ReleaseNullifiers(tx) => tx.write(out),
             Self::PauseAsset(tx) => tx.write(out),
             Self::RotateAgentKey(tx) => tx.write(out),
+            Self::ChangeAuthorities(tx) => tx.write(out),
+            Self::ConvictAuthority(tx) => tx.write(out),
         }
     }
 }
@@ -273,6 +285,8 @@ impl Wire for Transaction {
             10 => Self::ReleaseNullifiers(Wire::read(input)?),
             11 => Self::PauseAsset(Wire::read(input)?),
             12 => Self::RotateAgentKey(Wire::read(input)?),
+            13 => Self::ChangeAuthorities(Wire::read(input)?),
+            14 => Self::ConvictAuthority(Wire::read(input)?),
             _ => return Err(DecodeError::UnknownTag),
         })
     }
