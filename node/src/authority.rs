@@ -2,7 +2,8 @@
 
 use placet_ledger::{ExecuteError, Ledger, TimeBound};
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
-use placet_protocol::block::{Block, BlockSignature, Entry};
+use placet_protocol::block::{Block, BlockSignature, CertifiedBlock, Entry, Header};
+use placet_protocol::finality::{self, Certificate, Finality, Round};
 use placet_protocol::signing::{SigningKey, VerifyKey};
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transaction::registry::{Admission, Approval};
@@ -95,8 +96,32 @@ impl Authority {
         self.ledger.execute(entries, time, bound)
     }
 
-    /// Signs a block. Call it only for a block that matches what was executed here.
+    /// Votes to make a block final, in a round of its own. Call it only for a block that matches
+    /// what was executed here.
     pub fn sign(&self, block: &Block) -> BlockSignature {
-        block.sign(&self.ledger.chain(), &self.key)
+        let chain = self.ledger.chain();
+        let round = round(&block.header, self.ledger.genesis().params.epoch_length);
+        finality::sign(&chain, &block.header.id(&chain), &round, &NO_CONTEXT, &self.key)
     }
+}
+
+/// The context of votes without a consensus engine.
+pub(crate) const NO_CONTEXT: [u8; 32] = [0; 32];
+
+/// Where a block is voted on without a consensus engine: every height is a view of its own.
+pub(crate) fn round(header: &Header, epoch_length: u64) -> Round {
+    let epoch = finality::epoch_of(header.height, epoch_length);
+    Round { epoch, view: header.height, parent: header.height.saturating_sub(1) }
+}
+
+/// Puts votes of [`Authority::sign`] together.
+pub fn certify(
+    block: Block,
+    mut signatures: Vec<BlockSignature>,
+    epoch_length: u64,
+) -> CertifiedBlock {
+    signatures.sort_by_key(|signature| signature.authority);
+    let round = round(&block.header, epoch_length);
+    let certificate = Certificate { round, context: NO_CONTEXT, signatures };
+    CertifiedBlock { block, finality: Finality { descendants: Vec::new(), certificate } }
 }

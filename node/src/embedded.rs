@@ -17,7 +17,7 @@ use placet_protocol::transaction::registry::{Admission, Approval, Sanctions};
 use placet_protocol::transaction::{Signed, Transaction, TxId};
 use placet_protocol::transfer::Transfer;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, certify};
 use crate::files::{self, FileError, KeySource};
 
 /// Seconds by which a block may lie ahead of a validator's clock, or behind it.
@@ -324,8 +324,7 @@ impl Embedded {
         if signatures.len() < self.genesis.quorum() {
             return Err(NodeError::NoQuorum);
         }
-        signatures.sort_by_key(|signature| signature.authority);
-        let certified = CertifiedBlock { block, signatures };
+        let certified = certify(block, signatures, self.genesis.params.epoch_length);
         let all = replicas.len() == self.authorities.len();
         for (authority, executed) in replicas {
             authority.ledger().commit(executed, &certified)?;

@@ -12,13 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{BAD, Scripted, agent_secret, attestor, issuer};
 use placet_ledger::{BadTime, ExecuteError, Refusal, TimeBound};
+use placet_node::authority::certify;
 use placet_node::embedded::DRIFT;
 use placet_node::{
     Clock, Embedded, FileError, KeySource, NodeError, SubmitError, dev_network, write_network,
 };
 use placet_protocol::Fr;
 use placet_protocol::assertion::Verdict;
-use placet_protocol::block::CertifiedBlock;
+use placet_protocol::finality::Validators;
 use placet_protocol::field::{AssetId, Commitment, Nullifier, Subject};
 use placet_protocol::genesis::{Checkpoint, NetworkKind, NetworkParams};
 use placet_protocol::sealed::{SealedDelivery, ViewingKey};
@@ -152,8 +153,10 @@ fn a_transfer_is_judged_asserted_signed_and_final() {
         signed.assertion.verdict == Verdict::Approve && signed.verify(&network.chain()).is_ok()
     }));
     let block = network.blocks(receipt.height).unwrap().pop().unwrap();
-    assert_eq!(block.signatures.len(), 4);
-    block.verify(&network.chain()).unwrap();
+    assert_eq!(block.finality.certificate.signatures.len(), 4);
+    let validators = Validators::genesis(network.genesis());
+    let length = network.genesis().params.epoch_length;
+    block.check(&network.chain(), &validators, length).unwrap();
     assert_agreement(&network);
 }
 
@@ -331,9 +334,8 @@ fn replicas_left_unlevel_by_a_failed_commit_go_on() {
     let certified = {
         let executed = authorities[0].execute(Vec::new(), TIME + 5, TimeBound::Any).unwrap();
         let block = executed.block(authorities[0].public());
-        let mut signatures: Vec<_> = authorities.iter().map(|a| a.sign(&block)).collect();
-        signatures.sort_by_key(|signature| signature.authority);
-        CertifiedBlock { block, signatures }
+        let signatures = authorities.iter().map(|a| a.sign(&block)).collect();
+        certify(block, signatures, network.genesis().params.epoch_length)
     };
     for authority in &authorities[2..] {
         authority.ledger().apply(&certified).unwrap();
