@@ -16,14 +16,15 @@ mod conviction;
 pub mod ledger;
 pub mod speculative;
 pub mod query;
+mod receipt;
 
 pub use authorities::Sitting;
 pub use ledger::{
     ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Judgement,
     Ledger, LedgerError, TimeBound,
 };
-pub use proofs::{Groth16Check, KeyMismatch, ProofCheck, Undecided};
-pub use query::{CurrentRoots, Status, View};
+pub use proofs::{CachedCheck, Groth16Check, KeyMismatch, ProofCheck, Undecided};
+pub use query::{Ciphertext, CurrentRoots, Status, View};
 pub use refusal::Refusal;
 pub use speculative::{BadBlock, Proposed};
 pub use state::{AssetRecord, AttestorRecord, Location, Tip};

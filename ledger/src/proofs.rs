@@ -1,10 +1,15 @@
 //! The seam to proof verification: what the ledger asks, and the answer by Groth16.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use placet_params::{Origin, VerifyingKey};
+use placet_protocol::field::to_bytes;
 use placet_protocol::genesis::{Genesis, NetworkKind};
 use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transfer::{PublicInputs, Transfer};
 use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, verify_batch};
+use sha2::{Digest, Sha256};
 
 /// Verification could not take place; says nothing about any proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +23,110 @@ pub trait ProofCheck: Send + Sync {
     /// # Errors
     /// [`Undecided`] if nothing could be found out.
     fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided>;
+}
+
+impl<C: ProofCheck + ?Sized> ProofCheck for Arc<C> {
+    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+        (**self).bad(items)
+    }
+}
+
+/// Verdicts that [`CachedCheck`] remembers unless told otherwise.
+pub const CACHED_VERDICTS: usize = 65_536;
+
+/// SHA-256 over public inputs and proof bytes in full. A key of less, as a transaction id, would
+/// answer for garbage beside a proof that was verified.
+type Question = [u8; 32];
+
+fn question(public: &PublicInputs, proof: &ProofBytes) -> Question {
+    let mut hasher = Sha256::new();
+    hasher.update(b"placet.proof-question.v1");
+    for input in Transfer::inputs(public) {
+        hasher.update(to_bytes(&input));
+    }
+    hasher.update(proof.0);
+    hasher.finalize().into()
+}
+
+/// Questions with the same answer, the oldest forgotten first.
+#[derive(Default)]
+struct Answers {
+    known: BTreeSet<Question>,
+    order: VecDeque<Question>,
+}
+
+impl Answers {
+    fn insert(&mut self, question: Question, most: usize) {
+        if !self.known.insert(question) {
+            return;
+        }
+        self.order.push_back(question);
+        if self.order.len() > most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+/// Remembers verdicts. Several threads may ask at once; nobody waits for another's verification.
+pub struct CachedCheck<C> {
+    inner: C,
+    most: usize,
+    /// Good and bad apart, so that a flood of bad proofs does not displace the good ones.
+    answers: Mutex<(Answers, Answers)>,
+}
+
+impl<C> std::fmt::Debug for CachedCheck<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CachedCheck")
+    }
+}
+
+impl<C: ProofCheck> CachedCheck<C> {
+    /// Remembers up to [`CACHED_VERDICTS`].
+    pub fn new(inner: C) -> Self {
+        Self::with_capacity(inner, CACHED_VERDICTS)
+    }
+
+    /// Remembers up to `most` verdicts, half of them good ones and half bad.
+    pub fn with_capacity(inner: C, most: usize) -> Self {
+        Self { inner, most: (most / 2).max(1), answers: Mutex::default() }
+    }
+}
+
+impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
+    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+        let questions: Vec<_> =
+            items.iter().map(|(public, proof)| question(public, proof)).collect();
+        let (mut bad, mut open) = (Vec::new(), Vec::new());
+        {
+            let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            for (index, question) in questions.iter().enumerate() {
+                if answers.1.known.contains(question) {
+                    bad.push(index);
+                } else if !answers.0.known.contains(question) {
+                    open.push(index);
+                }
+            }
+        }
+        if open.is_empty() {
+            return Ok(bad);
+        }
+        let asked: Vec<_> = open.iter().map(|index| items[*index].clone()).collect();
+        let found = self.inner.bad(&asked)?;
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, index) in open.into_iter().enumerate() {
+            if found.binary_search(&place).is_ok() {
+                answers.1.insert(questions[index], self.most);
+                bad.push(index);
+            } else {
+                answers.0.insert(questions[index], self.most);
+            }
+        }
+        bad.sort_unstable();
+        Ok(bad)
+    }
 }
 
 /// The key is not the one that the genesis pins.
@@ -73,6 +182,92 @@ impl ProofCheck for Groth16Check {
             Ok(()) => Ok(Vec::new()),
             Err(BatchError::Refused(bad)) => Ok(bad.into_iter().map(|(index, _)| index).collect()),
             Err(BatchError::Randomness(_)) => Err(Undecided),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use placet_protocol::field::Nullifier;
+
+    use super::*;
+    use crate::common::{BAD, Scripted, World};
+
+    fn items(n: u64) -> Vec<(PublicInputs, ProofBytes)> {
+        let mut world = World::memory();
+        let asset = world.asset("A");
+        let transfer = world.transfer(asset);
+        let public = transfer.body.public_inputs(&world.chain);
+        (0..n)
+            .map(|i| {
+                let nf_position = Nullifier::new(i.into());
+                (PublicInputs { nf_position, ..public.clone() }, transfer.proof)
+            })
+            .collect()
+    }
+
+    fn asked(cache: &CachedCheck<Arc<Scripted>>) -> usize {
+        cache.inner.asked.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_verdict_is_found_once_and_never_serves_for_other_bytes() {
+        let cache = CachedCheck::new(Arc::new(Scripted::default()));
+        let good = items(1);
+        for _ in 0..3 {
+            assert_eq!(cache.bad(&good), Ok(vec![]));
+        }
+        assert_eq!(asked(&cache), 1);
+        // The same statement with garbage for a proof: asked anew, and refused.
+        let mut garbage = good.clone();
+        garbage[0].1.0[0] = BAD;
+        for _ in 0..3 {
+            assert_eq!(cache.bad(&garbage), Ok(vec![0]));
+        }
+        assert_eq!(asked(&cache), 2);
+        // Every byte of the proof and every input counts.
+        for byte in 0..good[0].1.0.len() {
+            let mut other = good.clone();
+            other[0].1.0[byte] ^= 0x10;
+            let _ = cache.bad(&other);
+        }
+        let mut other = good.clone();
+        other[0].0.binding += placet_protocol::Fr::from(1u8);
+        let _ = cache.bad(&other);
+        assert_eq!(asked(&cache), 2 + good[0].1.0.len() + 1);
+        assert_eq!(cache.bad(&good), Ok(vec![]));
+    }
+
+    #[test]
+    fn known_and_unknown_questions_mix() {
+        let cache = CachedCheck::new(Arc::new(Scripted::default()));
+        let mut items = items(6);
+        for index in [1, 4] {
+            items[index].1.0[0] = BAD;
+        }
+        assert_eq!(cache.bad(&items[3..5]), Ok(vec![1]));
+        assert_eq!(cache.bad(&items), Ok(vec![1, 4]));
+        assert_eq!(asked(&cache), 6);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_bad_proofs_displace_no_good_ones() {
+        let cache = CachedCheck::with_capacity(Arc::new(Scripted::default()), 8);
+        let items = items(40);
+        assert_eq!(cache.bad(&items[..4]), Ok(vec![]));
+        let mut flood = items[4..].to_vec();
+        for item in &mut flood {
+            item.1.0[0] = BAD;
+        }
+        assert_eq!(cache.bad(&flood).map(|bad| bad.len()), Ok(36));
+        assert_eq!(asked(&cache), 40);
+        assert_eq!(cache.bad(&items[..4]), Ok(vec![]));
+        assert_eq!(asked(&cache), 40);
+        let answers = cache.answers.lock().unwrap();
+        for side in [&answers.0, &answers.1] {
+            assert_eq!((side.known.len(), side.order.len()), (4, 4));
         }
     }
 }

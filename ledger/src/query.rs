@@ -1,13 +1,18 @@
 //! Questions to the committed state. Each answer is a consistent view; several questions that must
 //! agree are asked of one [`View`].
 
+use std::ops::Range;
+
+use placet_protocol::Fr;
 use placet_protocol::block::{CertifiedBlock, Entry};
 use placet_protocol::field::{
     AssetId, AttestorId, Commitment, NoteRoot, Nullifier, PolicyHash, RegistryRoot, SanctionsRoot,
     Subject, to_bytes,
 };
-use placet_protocol::transaction::TxId;
+use placet_protocol::finality::Validators;
+use placet_protocol::genesis::ChainId;
 use placet_protocol::transaction::registry::Sanctions;
+use placet_protocol::transaction::{Transaction, TxId};
 use placet_protocol::wire::Wire;
 use placet_registry::credentials::{self, Record};
 use placet_registry::persons;
@@ -16,11 +21,11 @@ use placet_registry::store::StoreError;
 use redb::{ReadTransaction, ReadableTable};
 use sha2::{Digest, Sha256};
 
+use crate::authorities::{self, Sitting};
 use crate::ledger::{Ledger, LedgerError};
 use crate::state::{
     self, ASSETS, ATTESTORS, AssetRecord, AttestorRecord, BLOCKS, COMMITMENTS, FROZEN, Location,
-    NOTE_ROOTS, NOTES, NULLIFIERS, POLICIES, REGISTRY_ROOTS, SANCTIONS_ROOTS, STATE_TABLES,
-    TRANSACTIONS, Tip,
+    NOTE_ROOTS, NOTES, POLICIES, REGISTRY_ROOTS, SANCTIONS_ROOTS, STATE_TABLES, TRANSACTIONS, Tip,
 };
 
 /// The roots that a new transfer should use.
@@ -45,8 +50,23 @@ pub struct Status {
     pub entry: Entry,
 }
 
+/// A ciphertext as it stands in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ciphertext {
+    /// Its transaction.
+    pub transaction: TxId,
+    /// `transfer`, `mint` (what is sealed to the receiver) or `credential`.
+    pub kind: &'static str,
+    /// The sealed box.
+    pub bytes: Vec<u8>,
+}
+
 /// The state behind one block; later commits do not change it.
-pub struct View(ReadTransaction);
+pub struct View {
+    pub(crate) txn: ReadTransaction,
+    pub(crate) chain: ChainId,
+    pub(crate) epoch_length: u64,
+}
 
 impl std::fmt::Debug for View {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,7 +80,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Store`].
     pub fn view(&self) -> Result<View, LedgerError> {
-        self.read().map(View)
+        let epoch_length = self.genesis().params.epoch_length;
+        Ok(View { txn: self.read()?, chain: self.chain(), epoch_length })
     }
 
     /// Height, time, block id and state hash of the tip.
@@ -83,17 +104,17 @@ impl Ledger {
 impl View {
     /// Height, time, block id and state hash.
     pub fn tip(&self) -> Result<Tip, StoreError> {
-        state::tip(&self.0)
+        state::tip(&self.txn)
     }
 
     /// The block at a height.
     pub fn block(&self, height: u64) -> Result<Option<CertifiedBlock>, StoreError> {
-        state::read(&self.0, BLOCKS, &height.to_be_bytes())
+        state::read(&self.txn, BLOCKS, &height.to_be_bytes())
     }
 
     /// Where a transaction was executed, and on whose word.
     pub fn status(&self, id: TxId) -> Result<Option<Status>, StoreError> {
-        let Some(location) = state::read::<Location>(&self.0, TRANSACTIONS, &id.0)? else {
+        let Some(location) = state::read::<Location>(&self.txn, TRANSACTIONS, &id.0)? else {
             return Ok(None);
         };
         let block = self.block(location.height)?.ok_or(StoreError::Corrupt)?.block;
@@ -104,53 +125,53 @@ impl View {
 
     /// An asset with its policy, supply and number of holders.
     pub fn asset(&self, id: AssetId) -> Result<Option<AssetRecord>, StoreError> {
-        state::asset(&self.0, id)
+        state::asset(&self.txn, id)
     }
 
     /// Every asset, in order of ids.
     pub fn assets(&self) -> Result<Vec<AssetRecord>, StoreError> {
-        state::all(&self.0, ASSETS)
+        state::all(&self.txn, ASSETS)
     }
 
     /// An attestor, also a dismissed one.
     pub fn attestor(&self, id: AttestorId) -> Result<Option<AttestorRecord>, StoreError> {
-        state::attestor(&self.0, id)
+        state::attestor(&self.txn, id)
     }
 
     /// Every attestor ever admitted, in order of ids.
     pub fn attestors(&self) -> Result<Vec<AttestorRecord>, StoreError> {
-        state::all(&self.0, ATTESTORS)
+        state::all(&self.txn, ATTESTORS)
     }
 
     /// The last sequence number an attestor used; 0 before its first message.
     pub fn attestor_sequence(&self, id: AttestorId) -> Result<u64, StoreError> {
-        credentials::last_sequence(&self.0, id)
+        credentials::last_sequence(&self.txn, id)
     }
 
     /// What the registry remembers of a leaf.
     pub fn credential(&self, index: u64) -> Result<Option<Record>, StoreError> {
-        credentials::record(&self.0, index)
+        credentials::record(&self.txn, index)
     }
 
     /// Number of credentials ever issued.
     pub fn credentials(&self) -> Result<u64, StoreError> {
-        credentials::len(&self.0)
+        credentials::len(&self.txn)
     }
 
     /// The roots that a new transfer should use.
     pub fn roots(&self) -> Result<CurrentRoots, StoreError> {
         let (sanctions, _) =
-            SANCTIONS_ROOTS.current(&self.0, &NETWORK)?.ok_or(StoreError::Corrupt)?;
+            SANCTIONS_ROOTS.current(&self.txn, &NETWORK)?.ok_or(StoreError::Corrupt)?;
         Ok(CurrentRoots {
-            notes: NoteRoot::new(NOTES.root(&self.0)?),
-            registry: credentials::root(&self.0)?,
+            notes: NoteRoot::new(NOTES.root(&self.txn)?),
+            registry: credentials::root(&self.txn)?,
             sanctions: SanctionsRoot::from_bytes(&sanctions).map_err(|_| StoreError::Corrupt)?,
         })
     }
 
     /// The hash of an asset's policy in force.
     pub fn policy_hash(&self, asset: AssetId) -> Result<Option<PolicyHash>, StoreError> {
-        match POLICIES.current(&self.0, &asset.to_bytes())? {
+        match POLICIES.current(&self.txn, &asset.to_bytes())? {
             None => Ok(None),
             Some((value, _)) => {
                 PolicyHash::from_bytes(&value).map(Some).map_err(|_| StoreError::Corrupt)
@@ -160,27 +181,72 @@ impl View {
 
     /// The height at which a nullifier was spent.
     pub fn spent(&self, nullifier: Nullifier) -> Result<Option<u64>, StoreError> {
-        state::get(&self.0, NULLIFIERS, &nullifier.to_bytes())?
-            .map(|bytes| bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt))
-            .transpose()
+        state::spent(&self.txn, nullifier)
     }
 
     /// The index of a commitment in the note tree.
     pub fn note_index(&self, commitment: Commitment) -> Result<Option<u64>, StoreError> {
-        state::get(&self.0, COMMITMENTS, &commitment.to_bytes())?
-            .map(|bytes| bytes.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt))
-            .transpose()
+        state::height_behind(state::get(&self.txn, COMMITMENTS, &commitment.to_bytes())?)
     }
 
     /// Number of leaves in the note tree.
     pub fn notes(&self) -> Result<u64, StoreError> {
-        NOTES.len(&self.0)
+        NOTES.len(&self.txn)
+    }
+
+    /// Leaves of the note tree by index, cut off at its end.
+    pub fn commitments(&self, range: Range<u64>) -> Result<Vec<Commitment>, StoreError> {
+        Ok(NOTES.leaves(&self.txn, range)?.into_iter().map(Commitment::new).collect())
+    }
+
+    /// Leaves of the registry tree by index, cut off at its end.
+    pub fn registry_leaves(&self, range: Range<u64>) -> Result<Vec<Fr>, StoreError> {
+        credentials::leaves(&self.txn, range)
+    }
+
+    /// The ciphertexts of the block at a height, in order; none beyond the tip.
+    pub fn ciphertexts(&self, height: u64) -> Result<Vec<Ciphertext>, StoreError> {
+        let Some(block) = self.block(height)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for entry in &block.block.entries {
+            let tx = &entry.transaction;
+            let mut add = |kind, bytes: &[u8]| {
+                found.push(Ciphertext {
+                    transaction: tx.id(&self.chain),
+                    kind,
+                    bytes: bytes.to_vec(),
+                });
+            };
+            match tx {
+                Transaction::Transfer(tx) => add("transfer", tx.body.sealed.as_bytes()),
+                Transaction::Mint(tx) => add("mint", tx.allotment.for_receiver.as_bytes()),
+                Transaction::IssueCredential(tx) => add("credential", tx.message.sealed.as_bytes()),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The sitting authorities.
+    pub fn authorities(&self) -> Result<Sitting, StoreError> {
+        Sitting::load(&self.txn)
+    }
+
+    /// Number of the last change of the authorities; the next one carries one more.
+    pub fn authority_changes(&self) -> Result<u64, StoreError> {
+        authorities::last_change(&self.txn)
+    }
+
+    /// The validators of an epoch; `None` while the last block of the epoch before is not
+    /// committed.
+    pub fn validators(&self, epoch: u64) -> Result<Option<Validators>, StoreError> {
+        state::validators(&self.txn, epoch)
     }
 
     /// The nullifiers that an asset's agent has frozen, in order.
     pub fn frozen(&self, asset: AssetId) -> Result<Vec<Nullifier>, StoreError> {
         let prefix = asset.to_bytes();
-        let Some(table) = placet_registry::store::Transaction::table(&self.0, FROZEN)? else {
+        let Some(table) = placet_registry::store::Transaction::table(&self.txn, FROZEN)? else {
             return Ok(Vec::new());
         };
         let mut frozen = Vec::new();
@@ -196,7 +262,7 @@ impl View {
 
     /// The sanctions list in force; version 0 and empty before the first.
     pub fn sanctions(&self) -> Result<Sanctions, StoreError> {
-        state::sanctions(&self.0)
+        state::sanctions(&self.txn)
     }
 
     /// The subjects of the list in force.
@@ -212,7 +278,7 @@ impl View {
             hasher.update((bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         };
-        let txn = &self.0;
+        let txn = &self.txn;
         for table in STATE_TABLES {
             part(redb::TableHandle::name(&table).as_bytes());
             let Some(rows) = placet_registry::store::Transaction::table(txn, table)? else {
@@ -253,9 +319,7 @@ impl View {
         for height in 1..=self.tip()?.height {
             let block = self.block(height)?.ok_or(StoreError::Corrupt)?;
             for entry in &block.block.entries {
-                let placet_protocol::transaction::Transaction::IssueCredential(tx) =
-                    &entry.transaction
-                else {
+                let Transaction::IssueCredential(tx) = &entry.transaction else {
                     continue;
                 };
                 let Some(tags) = &tx.message.tags else { continue };

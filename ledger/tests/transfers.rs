@@ -590,7 +590,7 @@ fn only_the_executed_block_with_a_quorum_is_committed() {
     let (world, _) = world();
     let keys = authority_keys();
     let run = || world.ledger.execute(Vec::new(), world.time(), TimeBound::Any).unwrap();
-    let certify = |block, signers: &[_]| common::certify(&world.chain, block, signers);
+    let certify = |block, signers: &[_]| common::certify(&world.ledger, block, signers);
     let refuses =
         |change: &dyn Fn(&mut placet_protocol::block::Block), signers: &[_], message: &str| {
             let executed = run();

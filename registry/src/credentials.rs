@@ -8,6 +8,7 @@
 use ark_bn254::Fr;
 use placet_protocol::credential::{leaf, nobody, tombstone};
 use placet_protocol::field::{AttestorId, CredentialInner, RegistryRoot, to_bytes};
+use placet_protocol::genesis::NetworkParams;
 use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
 use placet_protocol::transaction::registry::UniquenessTags;
 use placet_protocol::transaction::{self, BadSequence};
@@ -34,11 +35,6 @@ const SEQUENCES: SequenceTable = TableDefinition::new("credentials.sequences");
 const URGENT: UrgentTable = TableDefinition::new("credentials.urgent");
 const ISSUED: u8 = 0;
 const REVOKED: u8 = 1;
-
-/// Urgent revocations that one attestor may make per epoch, unless a network sets another number.
-pub const URGENT_QUOTA: u32 = 4;
-/// Seconds of an epoch of the urgent quota, unless a network sets another number.
-pub const URGENT_EPOCH: u64 = 86_400;
 
 /// Why the registry refused a credential or a revocation.
 #[derive(Debug, thiserror::Error)]
@@ -156,8 +152,10 @@ pub struct Quota {
 }
 
 impl Default for Quota {
+    /// That of a genesis which sets no other.
     fn default() -> Self {
-        Self { per_epoch: URGENT_QUOTA, epoch_seconds: URGENT_EPOCH }
+        let params = NetworkParams::default();
+        Self { per_epoch: params.urgent_quota, epoch_seconds: params.urgent_epoch }
     }
 }
 

@@ -65,10 +65,10 @@ pub fn authority_keys() -> Vec<SigningKey> {
     (1..=4).map(key).collect()
 }
 /// A block with the votes of some keys, as if each block took one view.
-pub fn certify(chain: &ChainId, block: Block, signers: &[SigningKey]) -> CertifiedBlock {
-    let height = block.header.height;
-    let length = NetworkParams::default().epoch_length;
-    let round = Round { epoch: epoch_of(height, length), view: height, parent: height - 1 };
+pub fn certify(ledger: &Ledger, block: Block, signers: &[SigningKey]) -> CertifiedBlock {
+    let (chain, height) = (&ledger.chain(), block.header.height);
+    let epoch = epoch_of(height, ledger.genesis().params.epoch_length);
+    let round = Round { epoch, view: height, parent: height - 1 };
     let (id, context) = (block.header.id(chain), [0; 32]);
     let mut signatures: Vec<_> =
         signers.iter().map(|key| finality::sign(chain, &id, &round, &context, key)).collect();
@@ -123,21 +123,37 @@ pub struct World {
     pub ledger: Ledger,
     pub chain: ChainId,
     pub proofs: Arc<Scripted>,
+    /// Who signs blocks; the first proposes them.
+    pub validators: Vec<SigningKey>,
     counter: u64,
 }
 
 impl World {
     pub fn open(backend: Backend<'_>) -> Self {
+        Self::of(genesis(NetworkKind::Dev), backend)
+    }
+
+    pub fn of(genesis: Genesis, backend: Backend<'_>) -> Self {
         let proofs = Arc::new(Scripted::default());
-        let ledger = Ledger::open(backend, genesis(NetworkKind::Dev), proofs.clone()).unwrap();
+        let ledger = Ledger::open(backend, genesis, proofs.clone()).unwrap();
         // After a reopen fresh values must not repeat old ones.
         let counter = ledger.tip().unwrap().height * 1000;
-        Self { chain: ledger.chain(), ledger, proofs, counter }
+        let validators = authority_keys()[..3].to_vec();
+        Self { chain: ledger.chain(), ledger, proofs, validators, counter }
     }
 
     /// A ledger in memory with an attestor admitted.
     pub fn memory() -> Self {
         let mut world = Self::open(Backend::Memory);
+        world.accept(vec![world.admit("attestor", &attestor(), 3)]);
+        world
+    }
+
+    /// The same with short epochs.
+    pub fn with_epochs_of(epoch_length: u64) -> Self {
+        let mut genesis = genesis(NetworkKind::Dev);
+        genesis.params.epoch_length = epoch_length;
+        let mut world = Self::of(genesis, Backend::Memory);
         world.accept(vec![world.admit("attestor", &attestor(), 3)]);
         world
     }
@@ -358,9 +374,8 @@ impl World {
     pub fn block(&mut self, entries: Vec<Entry>, time: u64) -> Vec<(usize, Refusal)> {
         let executed = self.ledger.execute(entries, time, TimeBound::Any).unwrap();
         let refused = executed.refused().to_vec();
-        let keys = authority_keys();
-        let block = executed.block(keys[0].public());
-        let certified = certify(&self.chain, block, &keys[..3]);
+        let block = executed.block(self.validators[0].public());
+        let certified = certify(&self.ledger, block, &self.validators);
         self.ledger.commit(executed, &certified).unwrap();
         refused
     }
