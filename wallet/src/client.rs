@@ -173,7 +173,10 @@ impl<R: Role> Client<R> {
                 Err(error) => {
                     // The transaction is gone; so must be what the role took in.
                     self.reload()?;
-                    return Err(error);
+                    let lie = matches!(&error, SyncError::View(error) if error.is_lie());
+                    if !lie || !network.distrust() {
+                        return Err(error);
+                    }
                 }
             }
             of = of.max(tip.height);

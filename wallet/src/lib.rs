@@ -6,7 +6,7 @@
 //! never asks a node for a path, and its own records, sealed. Except for what came as files or
 //! was never on the chain, a role is rebuilt from its seed phrase by replaying.
 //!
-//! Modules in reading order: what keeps secrets; the seam to a node; following the chain; the
+//! Modules in reading order: what keeps secrets; the seam to a node, and nodes behind HTTP; following the chain; the
 //! roles; what speaks to people.
 
 pub mod seed;
@@ -15,6 +15,7 @@ pub mod vault;
 pub mod files;
 
 pub mod network;
+pub mod remote;
 
 pub mod account;
 pub mod view;

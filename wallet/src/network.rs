@@ -6,6 +6,8 @@ use placet_protocol::block::{BlockId, CertifiedBlock};
 use placet_protocol::genesis::Genesis;
 use placet_protocol::transaction::{Transaction, TxId};
 
+use crate::remote::Opinion;
+
 /// Where the network stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -29,6 +31,15 @@ pub enum NetworkError {
     /// The node itself failed.
     #[error("the node failed on its side: look at its log")]
     Failed,
+    /// Its genesis has another hash.
+    #[error("the nodes run another network: check their addresses and the genesis")]
+    OtherNetwork,
+    /// Caught lying, and nobody else is there.
+    #[error("no node is left that can be trusted: add the addresses of other nodes")]
+    Distrusted,
+    /// Neither final nor refused for too long.
+    #[error("the authorities have not decided in time: sync later")]
+    Undecided,
 }
 
 /// A transaction was executed.
@@ -48,6 +59,8 @@ pub struct Rejection {
     pub code: String,
     /// Which rule, and what to do.
     pub message: String,
+    /// What authorities said about it, where the network has it.
+    pub opinions: Vec<Opinion>,
 }
 
 /// Why a transaction was not executed.
@@ -75,4 +88,10 @@ pub trait Network {
 
     /// Sends a transaction and waits until it is final or refused.
     fn submit(&self, transaction: &Transaction) -> Result<Submitted, SubmitError>;
+
+    /// The blocks handed out last were refused: do not ask their source again. Says whether there
+    /// is anybody else to ask.
+    fn distrust(&self) -> bool {
+        false
+    }
 }

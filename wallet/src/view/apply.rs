@@ -6,10 +6,11 @@
 use ark_bn254::Fr;
 use placet_protocol::block::{Block, CertifiedBlock};
 use placet_protocol::field::{AssetId, Commitment, Nullifier, to_bytes};
-use placet_protocol::finality::{Validators, ends_epoch};
+use placet_protocol::finality::{ends_epoch, epoch_of};
+use placet_protocol::genesis::Authority;
 use placet_protocol::transaction::asset::{Registration, asset_id};
 use placet_protocol::transaction::registry::{Admission, Issue, Revoke};
-use placet_protocol::transaction::{AuthorityChange, Transaction};
+use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
 use placet_protocol::wire::Wire;
 use placet_registry::credentials::{self, CredentialError, Issuance, Revocation, Urgency};
 use placet_registry::tree::TreeError;
@@ -17,8 +18,8 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::{
     ASSET_NUMBERS, ASSETS, ATTESTORS, AssetState, Event, FROZEN, LEAVES, NOTES, Network,
-    StoredSanctions, TRANSFERS, Tip, ViewError, numbered_asset, open, sanctions, set_meta, sitting,
-    tip, validators,
+    StoredAttestor, StoredSanctions, TRANSFERS, Tip, VALIDATORS, ViewError, authorities,
+    numbered_asset, open, sanctions, set_meta, tip, validators,
 };
 use crate::account::TransferRecord;
 
@@ -33,7 +34,8 @@ pub fn apply<E: From<ViewError>>(
     follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let tip = tip(txn, network).map_err(ViewError::from)?;
-    let making = validators(txn, network).map_err(ViewError::from)?;
+    let epoch = epoch_of(certified.block.header.height, network.epoch_length);
+    let making = validators(txn, network, epoch).map_err(ViewError::from)?;
     network.check(&tip, &making, certified)?;
     let block = &certified.block;
     let mut leaves = Vec::new();
@@ -49,12 +51,13 @@ pub fn apply<E: From<ViewError>>(
         }
     })?;
     let header = &block.header;
-    let sitting = sitting(txn, network).map_err(ViewError::from)?;
-    if sitting.hash(&network.chain) != header.validators {
-        return Err(ViewError::Contradiction(header.height).into());
-    }
-    if ends_epoch(header.height, network.epoch_length) {
-        set_meta(txn, "validators", &sitting).map_err(ViewError::from)?;
+    let sitting = authorities(txn, network).map_err(ViewError::from)?.keys();
+    let sitting = sitting
+        .filter(|sitting| sitting.hash(&network.chain) == header.validators)
+        .ok_or(ViewError::Contradiction(header.height))?;
+    if ends_epoch(header.height, network.epoch_length) && sitting != making {
+        let mut table = open(txn, VALIDATORS).map_err(ViewError::from)?;
+        table.insert(epoch + 1, sitting.to_wire().as_slice()).map_err(ViewError::from)?;
     }
     let next = Tip { height: header.height, time: header.time, id: header.id(&network.chain) };
     set_meta(txn, "tip", &next).map_err(ViewError::from)?;
@@ -75,7 +78,7 @@ fn apply_entry<E: From<ViewError>>(
     let leaf = first + leaves.len() as u64;
     leaves.extend(transaction.note_leaves().iter().map(Commitment::get));
     match transaction {
-        Transaction::AdmitAttestor(tx) => admit(txn, &tx.admission)?,
+        Transaction::AdmitAttestor(tx) => admit(txn, &tx.admission, height)?,
         Transaction::IssueCredential(tx) => {
             let issue = &tx.message;
             let index = append_credential(txn, issue, block)?;
@@ -163,10 +166,17 @@ fn apply_entry<E: From<ViewError>>(
             })?;
         }
         Transaction::ChangeAuthorities(tx) => {
-            change_authorities(txn, network, &tx.change.change, height)?;
+            change_authorities(txn, network, &tx.change)?;
         }
-        // Takes mandates away, which a wallet does not follow; the key votes on until dismissed.
-        Transaction::ConvictAuthority(_) => {}
+        Transaction::ConvictAuthority(tx) => {
+            // It votes on until it is dismissed.
+            let mut sitting = authorities(txn, network).map_err(ViewError::from)?;
+            let convict = |authority: &&mut Authority| authority.key == tx.assertion.authority;
+            if let Some(convict) = sitting.sitting.iter_mut().find(convict) {
+                convict.mandates.clear();
+            }
+            set_meta(txn, "authorities", &sitting).map_err(ViewError::from)?;
+        }
     }
     Ok(())
 }
@@ -174,25 +184,25 @@ fn apply_entry<E: From<ViewError>>(
 fn change_authorities(
     txn: &WriteTransaction,
     network: &Network,
-    change: &AuthorityChange,
-    height: u64,
+    numbered: &NumberedChange,
 ) -> Result<(), ViewError> {
-    let mut keys = sitting(txn, network)?.keys().to_vec();
-    let key = change.key();
-    match (change, keys.contains(&key)) {
-        (AuthorityChange::Appoint(_), false) => keys.push(key),
-        // A sitting one gets another name or other mandates.
-        (AuthorityChange::Appoint(_), true) => {}
-        (AuthorityChange::Dismiss(_), _) => keys.retain(|sitting| *sitting != key),
+    let mut authorities = authorities(txn, network)?;
+    let key = numbered.change.key();
+    let sitting = &mut authorities.sitting;
+    sitting.retain(|authority| authority.key != key);
+    if let AuthorityChange::Appoint(authority) = &numbered.change {
+        sitting.push(authority.clone());
+        sitting.sort_by_key(|authority| authority.key);
     }
-    let next = Validators::new(keys).ok_or(ViewError::Contradiction(height))?;
-    Ok(set_meta(txn, "sitting", &next)?)
+    authorities.changes = numbered.number;
+    Ok(set_meta(txn, "authorities", &authorities)?)
 }
 
-fn admit(txn: &WriteTransaction, admission: &Admission) -> Result<(), ViewError> {
+fn admit(txn: &WriteTransaction, admission: &Admission, admitted_at: u64) -> Result<(), ViewError> {
     let id = admission.key.attestor_id();
     let mut table = open(txn, ATTESTORS)?;
-    table.insert(&id.to_bytes(), admission.to_wire().as_slice())?;
+    let stored = StoredAttestor { admission: admission.clone(), admitted_at };
+    table.insert(&id.to_bytes(), stored.to_wire().as_slice())?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use placet_protocol::field::{
     to_bytes,
 };
 use placet_protocol::finality::{NotFinal, Validators};
-use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::genesis::{Authority, ChainId, Genesis, MAX_AUTHORITIES};
 use placet_protocol::merkle::{NOTE_DEPTH, Path, REGISTRY_DEPTH};
 use placet_protocol::policy::Policy;
 use placet_protocol::sanctions::SanctionsList;
@@ -37,12 +37,13 @@ use crate::account::TransferRecord;
 type Bytes = &'static [u8; 32];
 
 const NOTES: Tree<NOTE_DEPTH> = Tree::new("view.notes");
-/// One record each: `tip`, `chain`, `sanctions`, `sanctions-root`; `sitting`, the authorities' keys
-/// behind the tip; `validators`, those of them that make the next block final.
+/// One record each: `tip`, `chain`, `sanctions`, `sanctions-root`, `authorities`.
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("view.meta");
+/// Epoch to who makes its blocks final, where they are others than in the epoch before.
+const VALIDATORS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("view.validators");
 /// Leaf of a credential to its index.
 const LEAVES: TableDefinition<'static, Bytes, u64> = TableDefinition::new("view.leaves");
-/// Attestor id to admission.
+/// Attestor id to height and admission.
 const ATTESTORS: TableDefinition<'static, Bytes, &[u8]> = TableDefinition::new("view.attestors");
 /// Number of an asset, in order of registration, to its state.
 const ASSETS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("view.assets");
@@ -83,6 +84,13 @@ pub enum ViewError {
     /// The store failed; nothing of the step was kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ViewError {
+    /// Whether it is the fault of whoever handed out the block.
+    pub fn is_lie(&self) -> bool {
+        !matches!(self, Self::NotesFull | Self::Store(_))
+    }
 }
 
 impl From<redb::StorageError> for ViewError {
@@ -172,6 +180,40 @@ pub struct AttestorState {
     pub name: String,
     /// Its signing key.
     pub key: VerifyKey,
+    /// Height at which it was admitted.
+    pub admitted_at: u64,
+}
+
+/// The sitting authorities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities {
+    /// Number of the last change among them; 0 while they are those of the genesis.
+    pub changes: u64,
+    /// In order of keys.
+    pub sitting: Vec<Authority>,
+}
+
+impl Authorities {
+    fn genesis(genesis: &Genesis) -> Self {
+        let mut sitting = genesis.authorities.clone();
+        sitting.sort_by_key(|authority| authority.key);
+        Self { changes: 0, sitting }
+    }
+
+    /// Their keys; `None` if there are none or too many, which no ledger lets happen.
+    pub fn keys(&self) -> Option<Validators> {
+        Validators::new(self.sitting.iter().map(|authority| authority.key))
+    }
+}
+
+impl Wire for Authorities {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.changes);
+        out.list(&self.sitting);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { changes: input.u64()?, sitting: input.list(MAX_AUTHORITIES)? })
+    }
 }
 
 /// What every wallet proves against. One rule for all wallets, so that the choice of an anchor
@@ -237,8 +279,8 @@ pub struct Network {
     pub chain: ChainId,
     /// Tip before block 1.
     pub start: Tip,
-    /// The authorities' keys in the genesis.
-    first: Validators,
+    /// The authorities of the genesis.
+    first: Authorities,
     epoch_length: u64,
 }
 
@@ -249,7 +291,7 @@ impl Network {
         Self {
             chain,
             start: Tip { height: 0, time: genesis.time, id: BlockId::genesis(&chain) },
-            first: Validators::genesis(genesis),
+            first: Authorities::genesis(genesis),
             epoch_length: genesis.params.epoch_length,
         }
     }
@@ -275,14 +317,23 @@ impl Network {
     }
 }
 
-/// The authorities' keys that sit behind the newest block followed.
-pub fn sitting(txn: &impl Store, network: &Network) -> Result<Validators, StoreError> {
-    Ok(meta(txn, "sitting")?.unwrap_or_else(|| network.first.clone()))
+/// Who sits behind the newest block followed.
+pub fn authorities(txn: &impl Store, network: &Network) -> Result<Authorities, StoreError> {
+    Ok(meta(txn, "authorities")?.unwrap_or_else(|| network.first.clone()))
 }
 
-/// The keys whose votes make the next block final.
-pub fn validators(txn: &impl Store, network: &Network) -> Result<Validators, StoreError> {
-    Ok(meta(txn, "validators")?.unwrap_or_else(|| network.first.clone()))
+/// Who makes the blocks of an epoch final; for one that has not begun, who would by now.
+pub fn validators(
+    txn: &impl Store,
+    network: &Network,
+    epoch: u64,
+) -> Result<Validators, StoreError> {
+    if let Some(table) = txn.table(VALIDATORS)?
+        && let Some(entry) = table.range(..=epoch)?.next_back()
+    {
+        return decode(entry?.1.value());
+    }
+    network.first.keys().ok_or(StoreError::Corrupt)
 }
 
 /// The newest block followed; the genesis before the first.
@@ -348,10 +399,11 @@ pub fn attestors(txn: &impl Store) -> Result<Vec<AttestorState>, StoreError> {
     let Some(table) = txn.table(ATTESTORS)? else { return Ok(Vec::new()) };
     let mut attestors = Vec::new();
     for entry in table.iter()? {
-        let (id, admission) = entry?;
+        let (id, stored) = entry?;
         let id = AttestorId::from_bytes(id.value()).map_err(|_| StoreError::Corrupt)?;
-        let Admission { name, key } = decode(admission.value())?;
-        attestors.push(AttestorState { id, name, key });
+        let StoredAttestor { admission: Admission { name, key }, admitted_at } =
+            decode(stored.value())?;
+        attestors.push(AttestorState { id, name, key, admitted_at });
     }
     Ok(attestors)
 }
@@ -429,6 +481,21 @@ fn numbered_asset(txn: &impl Store, id: AssetId) -> Result<Option<(u64, AssetSta
     let table = txn.table(ASSETS)?.ok_or(StoreError::Corrupt)?;
     let state = table.get(number)?.ok_or(StoreError::Corrupt)?;
     Ok(Some((number, decode(state.value())?)))
+}
+
+struct StoredAttestor {
+    admission: Admission,
+    admitted_at: u64,
+}
+
+impl Wire for StoredAttestor {
+    fn write(&self, out: &mut Writer) {
+        self.admission.write(out);
+        out.u64(self.admitted_at);
+    }
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { admission: Admission::read(input)?, admitted_at: input.u64()? })
+    }
 }
 
 #[derive(Default)]

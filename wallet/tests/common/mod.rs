@@ -3,23 +3,29 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod server;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
 use placet_protocol::address::Address;
-use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, Header, body_hash};
+use placet_protocol::block::{
+    Block, BlockId, CertifiedBlock, Entry, EntryDigest, Header, body_hash,
+};
 use placet_protocol::credential::{Categories, Document, Jurisdiction};
 use placet_protocol::field::{AssetId, Nullifier};
 use placet_protocol::finality::{Certificate, Finality, Round, Validators, epoch_of, sign};
 use placet_protocol::genesis::{Authority, ChainId, Genesis, NetworkKind, NetworkParams};
+use placet_protocol::hash_tree;
 use placet_protocol::policy::Rule;
+use placet_protocol::receipt::Receipt;
 use placet_protocol::signing::SigningKey;
 use placet_protocol::statement::{PROOF_BYTES, ProofBytes};
 use placet_protocol::tags::{FederationKey, Identifier};
 use placet_protocol::transaction::asset::{Metadata, Registration};
 use placet_protocol::transaction::registry::Sanctions;
-use placet_protocol::transaction::{EndorsementRule, PublishedPolicy, Signed, Transaction};
+use placet_protocol::transaction::{EndorsementRule, PublishedPolicy, Signed, Transaction, TxId};
 use placet_wallet::agent::Agent;
 use placet_wallet::attestor::{Attestor, IdentityFindings, InvestorFindings};
 use placet_wallet::client::Progress;
@@ -127,6 +133,27 @@ impl FakeNetwork {
         self.blocks.borrow().len() as u64
     }
 
+    /// The receipt of a transaction that is in a block.
+    pub fn receipt(&self, id: TxId) -> Option<Receipt> {
+        let blocks = self.blocks.borrow();
+        let (block, index) = blocks.iter().find_map(|block| {
+            let mut entries = block.block.entries.iter();
+            Some((block, entries.position(|entry| entry.transaction.id(&self.chain) == id)?))
+        })?;
+        let entries: Vec<_> =
+            block.block.entries.iter().map(|entry| EntryDigest::new(&self.chain, entry)).collect();
+        let leaves: Vec<_> = entries.iter().map(EntryDigest::leaf).collect();
+        Some(Receipt {
+            handoffs: Vec::new(),
+            header: block.block.header,
+            finality: block.finality.clone(),
+            entries: entries.len() as u32,
+            index: index as u32,
+            path: hash_tree::path(&leaves, index).unwrap(),
+            entry: entries[index].clone(),
+        })
+    }
+
     /// Moves time and makes an empty block.
     pub fn advance(&self, seconds: u64) {
         self.time.set(self.time.get() + seconds);
@@ -167,6 +194,7 @@ impl Network for FakeNetwork {
                 return Err(SubmitError::Rejected(Rejection {
                     code: "nullifier-spent".into(),
                     message: "spent before".into(),
+                    opinions: Vec::new(),
                 }));
             }
         }
