@@ -15,6 +15,9 @@ pub mod record;
 pub mod run;
 pub mod status;
 
+#[cfg(feature = "simulation")]
+pub mod simulation;
+
 mod adapter;
 mod evidence;
 mod gossip;

@@ -89,6 +89,9 @@ pub struct Setup {
     pub record: Box<dyn VotingRecord>,
     /// Who may connect.
     pub track: Track,
+    /// In front of the names of everything in the engine's store: letters, digits and hyphens.
+    /// Empty where a node has a store of its own. Never to change for a store that exists.
+    pub prefix: String,
     /// Where to note the status.
     pub board: Board,
 }
@@ -145,8 +148,8 @@ const HINT_PAUSE: Duration = Duration::from_millis(500);
 const MAILBOX: usize = 1024;
 const BUFFER: usize = 1 << 16;
 
-fn journal(epoch: u64) -> String {
-    format!("simplex-{epoch}")
+fn journal(prefix: &str, epoch: u64) -> String {
+    format!("{prefix}simplex-{epoch}")
 }
 
 /// Who verifies certificates of an epoch: asked by the archive while it catches up.
@@ -199,7 +202,7 @@ impl Reporter for Sink {
     }
 }
 
-fn archive<C>(name: &str, cache: CacheRef, codec_config: C) -> immutable::Config<C> {
+fn archive<C>(name: String, cache: CacheRef, codec_config: C) -> immutable::Config<C> {
     immutable::Config {
         metadata_partition: format!("{name}-metadata"),
         freezer_table_partition: format!("{name}-table"),
@@ -326,7 +329,7 @@ where
     M: PeerProvider<PublicKey = PublicKey>,
     B: Blocker<PublicKey = PublicKey>,
 {
-    let Setup { key, timeouts, record, mut track, board } = setup;
+    let Setup { key, timeouts, record, mut track, prefix, board } = setup;
     let public = key.public_key();
     let own = keys::verify_key(&public).ok_or(Broken::Stopped("key"))?;
     let (chain, epoch_length) = (application.chain(), application.epoch_length());
@@ -349,7 +352,7 @@ where
     // In which epochs this key may vote.
     let begun = application.applied().height;
     let begun = (begun > 0).then_some(begun / epoch_length);
-    let mut guard = Guard::open(runtime.child("record"), "record", record, begun)
+    let mut guard = Guard::open(runtime.child("record"), &format!("{prefix}record"), record, begun)
         .await
         .map_err(record_failed)?;
 
@@ -385,17 +388,19 @@ where
     let finalizations = immutable::Archive::init(
         runtime.child("finalizations"),
         archive(
-            "finalizations",
+            format!("{prefix}finalizations"),
             cache.clone(),
             <Scheme as Verifier>::certificate_codec_config_unbounded(),
         ),
     )
     .await
     .map_err(|cause| store_failed(cause.to_string()))?;
-    let blocks =
-        immutable::Archive::init(runtime.child("blocks"), archive("blocks", cache.clone(), chain))
-            .await
-            .map_err(|cause| store_failed(cause.to_string()))?;
+    let blocks = immutable::Archive::init(
+        runtime.child("blocks"),
+        archive(format!("{prefix}blocks"), cache.clone(), chain),
+    )
+    .await
+    .map_err(|cause| store_failed(cause.to_string()))?;
     let first = application.validators(0).ok_or(Broken::NoValidators(0))?;
     let genesis = ProposedBlock::genesis(&chain, &first).ok_or(Broken::NoValidators(0))?;
     let digest = genesis.digest();
@@ -413,7 +418,7 @@ where
             provider: verifiers,
             epocher: epocher.clone(),
             start: Start::Genesis(genesis.clone()),
-            partition_prefix: "marshal".to_owned(),
+            partition_prefix: format!("{prefix}marshal"),
             mailbox_size: NZUsize!(MAILBOX),
             view_retention: ViewDelta::new(VIEWS_KEPT),
             prunable_items_per_section: NZU64!(256),
@@ -554,7 +559,7 @@ where
                 reporter,
                 track_historical_votes: true,
                 strategy: Sequential,
-                partition: journal(number),
+                partition: journal(&prefix, number),
                 mailbox_size: NZUsize!(MAILBOX),
                 epoch,
                 floor: Floor::Genesis(boundary.digest()),
@@ -578,7 +583,7 @@ where
         if let Some(before) = before.take() {
             before.abort();
         }
-        forget_journals(&runtime, number, epoch_length).await?;
+        forget_journals(&runtime, &prefix, number, epoch_length).await?;
         board.running(true);
 
         let last = epocher.last(epoch).ok_or(Broken::NoValidators(number))?;
@@ -651,6 +656,7 @@ where
 /// Removes the journals of epochs that are long over. What they forbade is final now.
 async fn forget_journals<E: Storage>(
     runtime: &E,
+    prefix: &str,
     epoch: u64,
     epoch_length: u64,
 ) -> Result<(), Fatal> {
@@ -658,7 +664,7 @@ async fn forget_journals<E: Storage>(
     let Some(newest) = epoch.checked_sub(epochs_kept) else { return Ok(()) };
     // A few more than one, for those left by a crash.
     for old in newest.saturating_sub(3)..=newest {
-        match runtime.remove(&journal(old), None).await {
+        match runtime.remove(&journal(prefix, old), None).await {
             Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => {}
             Err(cause) => return Err(Broken::Store(cause.to_string()).into()),
         }

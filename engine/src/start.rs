@@ -356,6 +356,7 @@ fn node(
             timeouts: config.timeouts,
             record: Box::new(RecordFile(config.record)),
             track,
+            prefix: String::new(),
             board,
         };
         let stopper = runtime.child("stopper");
