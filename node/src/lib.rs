@@ -1,13 +1,26 @@
-//! Authorities: today four replicas embedded in one process. Spec §9.
+//! An authority. Spec §9.
 //!
-//! An [`Authority`] verifies and judges for itself; [`Embedded`] is the plain loop that lets four
-//! of them agree: a fixed proposer, every replica executes and signs, final at more than two
-//! thirds. It is for one machine: no network, no view change. A consensus engine takes its place.
+//! A [`Node`] is one authority of a network, or an observer: it takes transactions in, judges them
+//! and signs assertions, proposes and judges blocks for a consensus engine, and answers over HTTP.
+//! It knows no engine, only [`placet_consensus`].
+//!
+//! [`Embedded`] is four authorities in one process without a network, for demonstrations and tests.
 
+pub mod node;
+pub mod application;
+pub mod round;
+pub mod mempool;
+pub mod inbox;
+pub mod checkpoint;
+pub mod store;
+pub mod time;
+pub mod metrics;
 pub mod authority;
 pub mod files;
 pub mod embedded;
 
 pub use authority::Authority;
+pub use node::{Node, Settings};
+pub use store::Store;
 pub use embedded::{Clock, Embedded, NodeError, Receipt, Standing, SubmitError};
 pub use files::{DevKeys, FileError, KeySource, dev_network, pin, write_network};

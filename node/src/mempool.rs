@@ -338,8 +338,8 @@ impl Mempool {
             if candidate.checked.is_none() || besides.contains(&id) || taken.contains(&id) {
                 continue;
             }
-            let nullifiers = spends(&candidate.tx).into_iter().map(Nullifier::to_bytes);
-            let nullifiers: Vec<[u8; 32]> = nullifiers.collect();
+            let nullifiers: Vec<[u8; 32]> =
+                spends(&candidate.tx).iter().map(Nullifier::to_bytes).collect();
             if nullifiers.iter().any(|nullifier| spent.contains(nullifier)) {
                 continue;
             }

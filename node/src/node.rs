@@ -356,14 +356,26 @@ impl Node {
     /// # Errors
     /// [`SubmitError`].
     pub async fn submit(&self, source: Source, bytes: &[u8]) -> Result<TxId, SubmitError> {
-        let result = self.take(source, bytes).await;
-        if let Err(error) = &result {
-            self.metrics.refused(error.code());
+        match self.take(source, bytes) {
+            Ok((id, None)) => Ok(id),
+            Ok((id, Some(answered))) => {
+                answered.await.map_err(|_| SubmitError::Stopping)??;
+                Ok(id)
+            }
+            Err(error) => {
+                self.metrics.refused(error.code());
+                Err(error)
+            }
         }
-        result
     }
 
-    async fn take(&self, source: Source, bytes: &[u8]) -> Result<TxId, SubmitError> {
+    /// What can be said at once, or where the answer comes.
+    #[allow(clippy::type_complexity)] // taken apart by the one caller
+    fn take(
+        &self,
+        source: Source,
+        bytes: &[u8],
+    ) -> Result<(TxId, Option<oneshot::Receiver<Result<(), SubmitError>>>), SubmitError> {
         if bytes.len() > MAX_SANCTIONS_BYTES {
             return Err(Refusal::TooLarge.into());
         }
@@ -373,12 +385,12 @@ impl Node {
         {
             let state = self.state();
             if state.mempool.knows(id) || state.fates.is_final(id) {
-                return Ok(id);
+                return Ok((id, None));
             }
             state.mempool.room(id, &tx, bytes.len(), None)?;
         }
         if view.status(id).map_err(|error| self.stopping(&error))?.is_some() {
-            return Ok(id);
+            return Ok((id, None));
         }
         if let Some(refusal) = self.screen(&view, &tx).map_err(|error| self.stopping(&error))? {
             return Err(refusal.into());
@@ -387,8 +399,7 @@ impl Node {
         let item = Item::Submitted { tx: Box::new(tx), size: bytes.len(), answer };
         self.state().inbox.push(source, bytes.len(), item).map_err(|_| SubmitError::Busy)?;
         self.wake.notify_one();
-        answered.await.map_err(|_| SubmitError::Stopping)??;
-        Ok(id)
+        Ok((id, Some(answered)))
     }
 
     fn stopping(&self, error: &dyn std::fmt::Display) -> SubmitError {

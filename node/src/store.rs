@@ -107,6 +107,14 @@ impl Store {
                 Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?
             }
         };
+        Self::on(store)
+    }
+
+    /// Begins or goes on with a store that the caller opened: simulations have disks of their own.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`].
+    pub fn on(store: Database) -> Result<Self, StoreError> {
         let txn = store.begin_write()?;
         txn.open_table(WAITING)?;
         txn.open_table(RECORDS)?;
