@@ -4,6 +4,7 @@
 //! run only.
 
 pub mod load;
+pub mod network;
 
 use std::time::{Duration, Instant};
 
