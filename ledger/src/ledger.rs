@@ -234,8 +234,10 @@ impl Executed {
 pub enum Backend<'a> {
     /// A file, created if it is not there.
     File(&'a Path),
-    /// Memory, for tests and simulations.
+    /// Memory, for tests.
     Memory,
+    /// A store that the caller opened: simulations have disks of their own.
+    Opened(Database),
 }
 
 impl Ledger {
@@ -255,6 +257,7 @@ impl Ledger {
             Backend::Memory => {
                 Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())
             }
+            Backend::Opened(store) => Ok(store),
         };
         let store = store.map_err(redb::Error::from)?;
         let chain = genesis.chain_id();

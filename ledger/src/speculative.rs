@@ -164,7 +164,7 @@ impl Ledger {
         let tip = self.tip()?;
         if header.height <= tip.height {
             let same = self.committed(header.height)? == Some(header.id(&chain));
-            return Ok(if same { Ok(()) } else { Err(BadBlock::NotNext) });
+            return Ok(if same { Ok(()) } else { Err(BadBlock::Fork) });
         }
         // Proofs before the store is locked: they cost most.
         let id = header.id(&chain);
