@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use placet_protocol::api::{self, BINARY};
 use placet_protocol::block::{BlockId, CertifiedBlock};
-use placet_protocol::genesis::ChainId;
+use placet_protocol::genesis::{ChainId, Genesis};
 use placet_protocol::transaction::{Transaction, TxId};
 use placet_protocol::wire::Wire;
+use placet_wallet::network::{Network, NetworkError, Status, SubmitError, Submitted};
+use placet_wallet::remote::{BadUrl, NodeUrl, Patience, Remote, Timer};
 
-use crate::load::LoadError;
+use crate::load::{Bulk, LoadError};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER: u64 = 32 * 1024 * 1024;
@@ -89,6 +91,76 @@ impl Node {
                 let body = answer.body_mut().with_config().limit(65_536).read_to_string();
                 Err(LoadError::new(format!("{status} {}", body.unwrap_or_default())))
             }
+        }
+    }
+}
+
+/// The system's time.
+struct Watch(Instant);
+
+impl Timer for Watch {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// A client of a network that trusts no node, and hands many transactions in at once.
+#[derive(Debug)]
+pub struct Client {
+    remote: Remote,
+    nodes: Vec<Node>,
+}
+
+impl Client {
+    /// Of these nodes.
+    ///
+    /// # Errors
+    /// [`BadUrl`] for an address that is none.
+    pub fn new(genesis: &Genesis, urls: &[String]) -> Result<Self, BadUrl> {
+        let parsed = urls.iter().map(|url| url.parse()).collect::<Result<Vec<NodeUrl>, _>>()?;
+        let timer = Box::new(Watch(Instant::now()));
+        Ok(Self {
+            remote: Remote::new(genesis.clone(), parsed, Patience::default(), timer),
+            nodes: urls.iter().map(|url| Node::new(url)).collect(),
+        })
+    }
+
+    /// The nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+}
+
+impl Network for Client {
+    fn genesis(&self) -> Result<Genesis, NetworkError> {
+        self.remote.genesis()
+    }
+    fn status(&self) -> Result<Status, NetworkError> {
+        self.remote.status()
+    }
+    fn blocks(&self, from: u64, max: usize) -> Result<Vec<CertifiedBlock>, NetworkError> {
+        self.remote.blocks(from, max)
+    }
+    fn submit(&self, transaction: &Transaction) -> Result<Submitted, SubmitError> {
+        self.remote.submit(transaction)
+    }
+    fn distrust(&self) -> bool {
+        self.remote.distrust()
+    }
+}
+
+impl Bulk for Client {
+    fn execute_all(&self, transactions: &[Transaction]) -> Result<(), LoadError> {
+        let measured = measure(&self.nodes, self.remote.chain(), transactions, Pace::Clients(4))?;
+        match measured.refused.first() {
+            Some(refusal) => Err(LoadError::new(refusal)),
+            None if measured.lost > 0 => {
+                Err(LoadError::new(format!("{} transactions were lost", measured.lost)))
+            }
+            None => Ok(()),
         }
     }
 }
