@@ -90,7 +90,9 @@ pub trait Application: Send + Sync + 'static {
 
     /// A block on top of the last of `ancestors`, or on top of the committed tip if there are none.
     ///
-    /// `ancestors` are not yet committed, oldest first; the first continues the committed tip.
+    /// `ancestors` were not yet committed when the engine looked, oldest first, and the first
+    /// continues the tip of that moment. The engine may commit some of them while the answer is
+    /// being prepared: those are to be skipped.
     /// Without effects: the block may never become final. May be dropped at any await. The pace
     /// of the chain is kept here, by waiting for transactions, but for less than the engine's
     /// `leader_timeout`. `None` skips the turn: the others move on after their time-out, so an

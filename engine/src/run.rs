@@ -148,8 +148,13 @@ const HINT_PAUSE: Duration = Duration::from_millis(500);
 const MAILBOX: usize = 1024;
 const BUFFER: usize = 1 << 16;
 
-fn journal(prefix: &str, epoch: u64) -> String {
-    format!("{prefix}simplex-{epoch}")
+/// Where the votes of an epoch are kept. What a node keeps that follows without its record goes
+/// elsewhere: an old journal may have votes of its own, and only one who votes may replay those.
+fn journal(prefix: &str, epoch: u64, signing: Signing) -> String {
+    match signing {
+        Signing::Yes | Signing::NotSitting => format!("{prefix}simplex-{epoch}"),
+        Signing::RecordLost { .. } => format!("{prefix}follow-{epoch}"),
+    }
 }
 
 /// Who verifies certificates of an epoch: asked by the archive while it catches up.
@@ -559,7 +564,7 @@ where
                 reporter,
                 track_historical_votes: true,
                 strategy: Sequential,
-                partition: journal(&prefix, number),
+                partition: journal(&prefix, number, signing),
                 mailbox_size: NZUsize!(MAILBOX),
                 epoch,
                 floor: Floor::Genesis(boundary.digest()),
@@ -664,9 +669,11 @@ async fn forget_journals<E: Storage>(
     let Some(newest) = epoch.checked_sub(epochs_kept) else { return Ok(()) };
     // A few more than one, for those left by a crash.
     for old in newest.saturating_sub(3)..=newest {
-        match runtime.remove(&journal(prefix, old), None).await {
-            Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => {}
-            Err(cause) => return Err(Broken::Store(cause.to_string()).into()),
+        for signing in [Signing::Yes, Signing::RecordLost { resumes: 0 }] {
+            match runtime.remove(&journal(prefix, old, signing), None).await {
+                Ok(()) | Err(commonware_runtime::Error::PartitionMissing(_)) => {}
+                Err(cause) => return Err(Broken::Store(cause.to_string()).into()),
+            }
         }
     }
     Ok(())
