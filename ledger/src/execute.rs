@@ -27,7 +27,7 @@ use crate::state::{
     self, AssetMemo, AssetRecord, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS,
     SANCTIONS_ROOTS, TIMES, TRANSACTIONS, has,
 };
-use crate::transfer::{self, Case};
+use crate::transfer::{self, Case, SignatureMemo};
 use crate::{asset, registry};
 
 /// The block being executed.
@@ -41,6 +41,8 @@ pub(crate) struct Context<'a> {
     pub(crate) sitting: &'a Sitting,
     /// Decoded assets.
     pub(crate) assets: &'a AssetMemo,
+    /// Signatures that were verified before.
+    pub(crate) signatures: &'a SignatureMemo,
     /// Height of the block.
     pub(crate) height: u64,
     /// Its time.

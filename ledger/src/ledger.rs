@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use placet_protocol::assertion::SignedAssertion;
 use placet_protocol::block::{
     Block, BlockId, CertifiedBlock, Entry, Header, body_hash, entries_fit,
 };
@@ -23,13 +24,13 @@ use sha2::{Digest, Sha256};
 use crate::authorities::Sitting;
 use crate::execute::{Context, Failure, Outcome, Scrutiny, Verdicts, advance, execute};
 use crate::proofs::{ProofCheck, Undecided};
+use crate::recent::Recent;
 use crate::refusal::Refusal;
-use crate::speculative::Recent;
 use crate::state::{
     self, AUTHORITIES, AssetMemo, BLOCKS, META, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS,
     TIMES, Tip, VALIDATORS, meta,
 };
-use crate::transfer::{self, Case};
+use crate::transfer::{self, Case, SignatureMemo};
 
 /// Why the ledger as a whole cannot go on; no transaction is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +163,9 @@ pub struct Judgement {
     pub verdicts: [(Checkpoint, Option<Refusal>); Checkpoint::ALL.len()],
 }
 
+/// Most ids of good blocks that a ledger remembers.
+const GOOD_BLOCKS: usize = 4096;
+
 /// A replica's state machine.
 pub struct Ledger {
     store: Database,
@@ -169,8 +173,10 @@ pub struct Ledger {
     chain: ChainId,
     proofs: Arc<dyn ProofCheck>,
     assets: AssetMemo,
-    /// Blocks that this ledger found good or made itself.
-    pub(crate) good: Mutex<Recent>,
+    signatures: SignatureMemo,
+    /// Blocks that this ledger found good or made itself. They are executed again, as ancestors and
+    /// when they become final, without a second look at proofs and signatures.
+    pub(crate) good: Mutex<Recent<BlockId>>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -261,8 +267,15 @@ impl Ledger {
         };
         let store = store.map_err(redb::Error::from)?;
         let chain = genesis.chain_id();
-        let (assets, good) = (AssetMemo::default(), Mutex::default());
-        let ledger = Self { store, genesis, chain, proofs, assets, good };
+        let ledger = Self {
+            store,
+            genesis,
+            chain,
+            proofs,
+            assets: AssetMemo::default(),
+            signatures: SignatureMemo::default(),
+            good: Mutex::new(Recent::new(GOOD_BLOCKS)),
+        };
         ledger.begin()?;
         Ok(ledger)
     }
@@ -327,8 +340,21 @@ impl Ledger {
     }
 
     fn context<'a>(&'a self, sitting: &'a Sitting, height: u64, time: u64) -> Context<'a> {
-        let (genesis, assets) = (&self.genesis, &self.assets);
-        Context { chain: self.chain, genesis, sitting, assets, height, time }
+        Context {
+            chain: self.chain,
+            genesis: &self.genesis,
+            sitting,
+            assets: &self.assets,
+            signatures: &self.signatures,
+            height,
+            time,
+        }
+    }
+
+    /// Whether an assertion's author signed it, for this chain. A good signature is remembered, so
+    /// that blocks which rely on it are judged faster; whether the author sits is another question.
+    pub fn is_signed(&self, assertion: &SignedAssertion) -> bool {
+        self.signatures.holds(&self.chain, assertion)
     }
 
     /// The seam to proof verification.

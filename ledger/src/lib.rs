@@ -5,6 +5,7 @@
 //! on proof bytes.
 
 pub mod refusal;
+mod recent;
 pub mod proofs;
 pub mod state;
 mod execute;

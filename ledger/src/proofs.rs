@@ -1,6 +1,5 @@
 //! The seam to proof verification: what the ledger asks, and the answer by Groth16.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use placet_params::{Origin, VerifyingKey};
@@ -10,6 +9,8 @@ use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transfer::{PublicInputs, Transfer};
 use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, verify_batch};
 use sha2::{Digest, Sha256};
+
+use crate::recent::Recent;
 
 /// Verification could not take place; says nothing about any proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,31 +49,12 @@ fn question(public: &PublicInputs, proof: &ProofBytes) -> Question {
     hasher.finalize().into()
 }
 
-/// Questions with the same answer, the oldest forgotten first.
-#[derive(Default)]
-struct Answers {
-    known: BTreeSet<Question>,
-    order: VecDeque<Question>,
-}
-
-impl Answers {
-    fn insert(&mut self, question: Question, most: usize) {
-        if !self.known.insert(question) {
-            return;
-        }
-        self.order.push_back(question);
-        if self.order.len() > most
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-}
+/// Questions with the same answer.
+type Answers = Recent<Question>;
 
 /// Remembers verdicts. Several threads may ask at once; nobody waits for another's verification.
 pub struct CachedCheck<C> {
     inner: C,
-    most: usize,
     /// Good and bad apart, so that a flood of bad proofs does not displace the good ones.
     answers: Mutex<(Answers, Answers)>,
 }
@@ -91,7 +73,8 @@ impl<C: ProofCheck> CachedCheck<C> {
 
     /// Remembers up to `most` verdicts, half of them good ones and half bad.
     pub fn with_capacity(inner: C, most: usize) -> Self {
-        Self { inner, most: (most / 2).max(1), answers: Mutex::default() }
+        let side = || Answers::new(most / 2);
+        Self { inner, answers: Mutex::new((side(), side())) }
     }
 }
 
@@ -103,9 +86,9 @@ impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
         {
             let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             for (index, question) in questions.iter().enumerate() {
-                if answers.1.known.contains(question) {
+                if answers.1.contains(question) {
                     bad.push(index);
-                } else if !answers.0.known.contains(question) {
+                } else if !answers.0.contains(question) {
                     open.push(index);
                 }
             }
@@ -118,10 +101,10 @@ impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, index) in open.into_iter().enumerate() {
             if found.binary_search(&place).is_ok() {
-                answers.1.insert(questions[index], self.most);
+                answers.1.insert(questions[index]);
                 bad.push(index);
             } else {
-                answers.0.insert(questions[index], self.most);
+                answers.0.insert(questions[index]);
             }
         }
         bad.sort_unstable();
@@ -265,9 +248,8 @@ mod tests {
         assert_eq!(asked(&cache), 40);
         assert_eq!(cache.bad(&items[..4]), Ok(vec![]));
         assert_eq!(asked(&cache), 40);
-        let answers = cache.answers.lock().unwrap();
-        for side in [&answers.0, &answers.1] {
-            assert_eq!((side.known.len(), side.order.len()), (4, 4));
-        }
+        // What was forgotten is found out again.
+        assert_eq!(cache.bad(&flood[..1]), Ok(vec![0]));
+        assert_eq!(asked(&cache), 41);
     }
 }

@@ -3,7 +3,6 @@
 //! A consensus engine asks about a block while its ancestors still wait for their votes. They are
 //! executed again in one write transaction, then the block, then everything is forgotten.
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 
 use placet_protocol::block::{Block, BlockId, Entry, Header, body_hash, entries_fit};
@@ -65,30 +64,6 @@ pub enum BadBlock {
     /// Other keys than those that sit behind it.
     #[error("the block names other authorities than those behind it; refuse it")]
     Validators,
-}
-
-/// Most block ids that [`Recent`] keeps.
-const RECENT: usize = 4096;
-
-/// The last blocks that were found good. They are executed again, as ancestors and when they become
-/// final, without a second look at proofs and signatures.
-#[derive(Debug, Default)]
-pub(crate) struct Recent {
-    ids: BTreeSet<BlockId>,
-    order: VecDeque<BlockId>,
-}
-
-impl Recent {
-    fn insert(&mut self, id: BlockId) {
-        if self.ids.insert(id) {
-            self.order.push_back(id);
-        }
-        if self.order.len() > RECENT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-    }
 }
 
 /// An uncommitted state with the block that leads to it.
@@ -270,7 +245,7 @@ impl Ledger {
     /// How closely a block has to be looked at whose entries are those of its header.
     pub(crate) fn scrutiny_of(&self, id: &BlockId) -> Scrutiny {
         let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.ids.contains(id) { Scrutiny::StateOnly } else { Scrutiny::Full }
+        if good.contains(id) { Scrutiny::StateOnly } else { Scrutiny::Full }
     }
 
     fn remember(&self, id: BlockId) {

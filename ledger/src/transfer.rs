@@ -2,20 +2,22 @@
 //! functions, so that execution stops at the first that fails and an authority judges all of them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ark_bn254::Fr;
 use placet_protocol::assertion::{SignedAssertion, Verdict};
-use placet_protocol::genesis::Checkpoint;
+use placet_protocol::genesis::{ChainId, Checkpoint};
 use placet_protocol::transaction::{Transaction as Tx, TransferBody, TransferTransaction};
 use placet_protocol::transfer::HoldersDelta;
 use placet_protocol::wire::Wire;
 use placet_registry::roots::NETWORK;
 use placet_registry::store::{StoreError, Transaction};
 use redb::WriteTransaction;
+use sha2::{Digest, Sha256};
 
 use crate::authorities::Sitting;
 use crate::execute::{Context, Failure};
+use crate::recent::Recent;
 use crate::refusal::Refusal;
 use crate::state::{
     self, AssetRecord, COMMITMENTS, FROZEN, Journal, NOTE_ROOTS, NULLIFIERS, POLICIES,
@@ -214,6 +216,35 @@ pub(crate) fn approvals_needed(
     usize::from(required).min(sitting.mandated(checkpoint))
 }
 
+/// Most signatures that [`SignatureMemo`] remembers.
+const SIGNATURES_REMEMBERED: usize = 65_536;
+
+/// Assertions whose signatures were verified, by the hash of all of their bytes: an authority meets
+/// each of them when it arrives, when it proposes a block, and when it judges one.
+pub(crate) struct SignatureMemo(Mutex<Recent<[u8; 32]>>);
+
+impl Default for SignatureMemo {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(SIGNATURES_REMEMBERED)))
+    }
+}
+
+impl SignatureMemo {
+    /// Whether the signature holds on this chain, of which the whole memo is.
+    pub(crate) fn holds(&self, chain: &ChainId, signed: &SignedAssertion) -> bool {
+        let memo = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let question = Sha256::digest(signed.to_wire()).into();
+        if memo().contains(&question) {
+            return true;
+        }
+        let holds = signed.verify(chain).is_ok();
+        if holds {
+            memo().insert(question);
+        }
+        holds
+    }
+}
+
 /// Rule 6: every assertion is what it says, and enough of them approve.
 pub(crate) fn check_endorsement(
     context: &Context<'_>,
@@ -242,7 +273,7 @@ pub(crate) fn check_endorsement(
     }
     check_approvals(context, asset, assertions)?;
     // Signatures last: they cost most.
-    if assertions.iter().any(|signed| signed.verify(&context.chain).is_err()) {
+    if !assertions.iter().all(|signed| context.signatures.holds(&context.chain, signed)) {
         return Err(Refusal::AssertionInvalid);
     }
     Ok(())

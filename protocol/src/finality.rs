@@ -323,10 +323,8 @@ mod tests {
         let third = header(14, second.id(&CHAIN));
         let own = Finality { descendants: vec![], certificate: certify(&first, 1, &keys()[..3]) };
         assert_eq!(check(&first, &own), Ok(()));
-        let through = Finality {
-            descendants: vec![second.clone(), third.clone()],
-            certificate: certify(&third, 1, &keys()),
-        };
+        let through =
+            Finality { descendants: vec![second, third], certificate: certify(&third, 1, &keys()) };
         assert_eq!(check(&first, &through), Ok(()));
         assert_eq!(Finality::from_wire(&through.to_wire()), Ok(through.clone()));
         let mut gap = through.clone();
@@ -374,7 +372,7 @@ mod tests {
         let next = header(20, last.id(&CHAIN));
         assert!(ends_epoch(19, LENGTH) && !ends_epoch(20, LENGTH));
         let finality =
-            Finality { descendants: vec![next.clone()], certificate: certify(&next, 2, &keys()) };
+            Finality { descendants: vec![next], certificate: certify(&next, 2, &keys()) };
         assert_eq!(check(&last, &finality), Err(NotFinal::Epoch));
     }
 

@@ -161,3 +161,178 @@ impl Wire for Receipt {
         Ok(Self { handoffs, header, finality, entries, index, path, entry })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assertion::{Assertion, SignedAssertion, Verdict};
+    use crate::finality::{Certificate, Round, sign};
+    use crate::genesis::{Authority, Checkpoint, NetworkKind, NetworkParams};
+    use crate::signing::SigningKey;
+
+    const LENGTH: u64 = 4;
+
+    fn key(n: u8) -> SigningKey {
+        SigningKey::from_seed(&[n; 32])
+    }
+
+    fn keys(n: std::ops::Range<u8>) -> Vec<SigningKey> {
+        n.map(key).collect()
+    }
+
+    fn validators(n: std::ops::Range<u8>) -> Validators {
+        Validators::new(n.map(|n| key(n).public())).unwrap()
+    }
+
+    fn genesis() -> Genesis {
+        let authority = |n: u8| Authority {
+            name: format!("a{n}"),
+            lei: None,
+            key: key(n).public(),
+            mandates: Checkpoint::ALL.into(),
+        };
+        Genesis {
+            name: "receipts".into(),
+            kind: NetworkKind::Dev,
+            time: 1_800_000_000,
+            authorities: (0..4).map(authority).collect(),
+            sanctions_publisher: key(50).public(),
+            params: NetworkParams { epoch_length: LENGTH, ..NetworkParams::default() },
+            circuits: Vec::new(),
+        }
+    }
+
+    fn digest(n: u8) -> EntryDigest {
+        let assertion = Assertion {
+            transaction: TxId([n; 32]),
+            proof_hash: [n; 32],
+            checkpoint: Checkpoint::Risk,
+            verdict: Verdict::Approve,
+            judged_at: 1,
+            judged_time: 2,
+            expires_at: 3,
+            discretionary: false,
+        };
+        let assertion = SignedAssertion::new(assertion, &genesis().chain_id(), &key(0));
+        EntryDigest { transaction: TxId([n; 32]), proof_hash: [n; 32], assertions: vec![assertion] }
+    }
+
+    fn header(height: u64, behind: &Validators, body: [u8; 32]) -> Header {
+        let chain = genesis().chain_id();
+        Header {
+            height,
+            parent: BlockId([7; 32]),
+            time: 1_800_000_000 + height,
+            state: [8; 32],
+            body,
+            validators: behind.hash(&chain),
+            proposer: key(0).public(),
+        }
+    }
+
+    fn finality(header: &Header, signers: &[SigningKey]) -> Finality {
+        let chain = genesis().chain_id();
+        let round =
+            Round { epoch: epoch_of(header.height, LENGTH), view: header.height, parent: 0 };
+        let (id, context) = (header.id(&chain), [3; 32]);
+        let mut signatures: Vec<_> =
+            signers.iter().map(|key| sign(&chain, &id, &round, &context, key)).collect();
+        signatures.sort_by_key(|signature| signature.authority);
+        Finality {
+            descendants: Vec::new(),
+            certificate: Certificate { round, context, signatures },
+        }
+    }
+
+    fn handoff(height: u64, next: &Validators, signers: &[SigningKey]) -> Handoff {
+        let header = header(height, next, [0; 32]);
+        Handoff { finality: finality(&header, signers), header, next: next.clone() }
+    }
+
+    /// A receipt for the second of five entries at a height, signed by these keys.
+    fn receipt(handoffs: Vec<Handoff>, height: u64, signers: &[SigningKey]) -> Receipt {
+        let chain = genesis().chain_id();
+        let leaves: Vec<_> = (0..5).map(|n| digest(n).leaf()).collect();
+        let body = body_hash_of(&chain, 5, hash_tree::root(&leaves));
+        let header = header(height, &validators(0..4), body);
+        Receipt {
+            handoffs,
+            finality: finality(&header, signers),
+            header,
+            entries: 5,
+            index: 1,
+            path: hash_tree::path(&leaves, 1).unwrap(),
+            entry: digest(1),
+        }
+    }
+
+    fn check(receipt: &Receipt) -> Result<Shown, BadReceipt> {
+        assert_eq!(Receipt::from_wire(&receipt.to_wire()).as_ref(), Ok(receipt));
+        receipt.check(&genesis())
+    }
+
+    #[test]
+    fn a_receipt_shows_what_it_is_for() {
+        let receipt = receipt(vec![], 9, &keys(0..3));
+        let shown = check(&receipt).unwrap();
+        assert_eq!((shown.height, shown.time), (9, 1_800_000_009));
+        assert_eq!(shown.transaction, TxId([1; 32]));
+        assert_eq!(shown.validators, validators(0..4));
+        assert_eq!(shown.block, receipt.header.id(&genesis().chain_id()));
+    }
+
+    #[test]
+    fn handoffs_lead_to_other_validators() {
+        let first = handoff(3, &validators(2..7), &keys(0..3));
+        let second = handoff(11, &validators(3..7), &keys(2..6));
+        let good = receipt(vec![first.clone(), second.clone()], 13, &keys(3..6));
+        assert_eq!(check(&good).map(|shown| shown.validators), Ok(validators(3..7)));
+        // The new ones have no say in the epoch that the handoff ends, and the old ones none later.
+        let early = receipt(vec![first.clone()], 3, &keys(2..6));
+        assert_eq!(check(&early), Err(BadReceipt::Handoff));
+        let old = receipt(vec![first.clone()], 5, &keys(0..3));
+        assert_eq!(check(&old), Err(BadReceipt::NotFinal(NotFinal::Stranger)));
+        let swapped = receipt(vec![second, first], 13, &keys(3..6));
+        assert_eq!(check(&swapped), Err(BadReceipt::NotFinal(NotFinal::Stranger)));
+    }
+
+    #[test]
+    fn a_handoff_ends_an_epoch_names_its_successors_and_is_final() {
+        let later = |handoff| check(&receipt(vec![handoff], 13, &keys(2..6)));
+        assert!(later(handoff(3, &validators(2..7), &keys(0..3))).is_ok());
+        let middle = handoff(2, &validators(2..7), &keys(0..3));
+        assert_eq!(later(middle), Err(BadReceipt::Handoff));
+        let mut usurped = handoff(3, &validators(0..4), &keys(0..3));
+        usurped.next = validators(2..7);
+        assert_eq!(later(usurped), Err(BadReceipt::Handoff));
+        let few = handoff(3, &validators(2..7), &keys(0..2));
+        assert_eq!(later(few), Err(BadReceipt::NotFinal(NotFinal::NoQuorum)));
+        // Twice the end of one epoch.
+        let (one, two) = (
+            handoff(3, &validators(2..7), &keys(0..3)),
+            handoff(3, &validators(2..7), &keys(2..6)),
+        );
+        let doubled = receipt(vec![one, two], 13, &keys(2..6));
+        assert_eq!(check(&doubled), Err(BadReceipt::Handoff));
+    }
+
+    #[test]
+    fn only_the_entry_at_its_place_is_included() {
+        let good = receipt(vec![], 9, &keys(0..3));
+        for change in [
+            |r: &mut Receipt| r.index = 2,
+            |r: &mut Receipt| r.entries = 6,
+            |r: &mut Receipt| r.path[0][0] ^= 1,
+            |r: &mut Receipt| r.path.truncate(1),
+            |r: &mut Receipt| r.entry = digest(2),
+            |r: &mut Receipt| r.entry.assertions.clear(),
+        ] {
+            let mut altered = good.clone();
+            change(&mut altered);
+            assert_eq!(check(&altered), Err(BadReceipt::NotIncluded));
+        }
+        let mut other = good;
+        other.header.state[0] ^= 1;
+        assert_eq!(check(&other), Err(BadReceipt::NotFinal(NotFinal::Signature)));
+    }
+}
