@@ -188,8 +188,8 @@ impl<'a> Known<'a> {
 
 /// Rules 1 to 6 for a transfer; returns its asset. `vetted` says that form and assertions were
 /// found good before, so that only what state can change is looked at again.
-fn check_before_proof(
-    txn: &WriteTransaction,
+pub(crate) fn check_before_proof<T: placet_registry::store::Transaction>(
+    txn: &T,
     context: &Context<'_>,
     entry: &Entry,
     transfer: &TransferTransaction,

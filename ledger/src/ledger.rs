@@ -9,11 +9,8 @@ use placet_protocol::block::{
     Block, BlockId, CertifiedBlock, Entry, Header, body_hash, entries_fit,
 };
 use placet_protocol::finality::{NotFinal, Validators, epoch_of};
-use placet_protocol::genesis::{
-    ChainId, Checkpoint, END_OF_TIME, Genesis, GenesisError, NetworkKind,
-};
+use placet_protocol::genesis::{ChainId, END_OF_TIME, Genesis, GenesisError, NetworkKind};
 use placet_protocol::sanctions::SanctionsList;
-use placet_protocol::transaction::{Transaction, TransferTransaction};
 use placet_protocol::wire::Wire;
 use placet_registry::credentials;
 use placet_registry::roots::NETWORK;
@@ -30,7 +27,7 @@ use crate::state::{
     self, AUTHORITIES, AssetMemo, BLOCKS, META, NOTE_ROOTS, NOTES, REGISTRY_ROOTS, SANCTIONS_ROOTS,
     TIMES, Tip, VALIDATORS, meta,
 };
-use crate::transfer::{self, Case, SignatureMemo};
+use crate::transfer::SignatureMemo;
 
 /// Why the ledger as a whole cannot go on; no transaction is to blame.
 #[derive(Debug, thiserror::Error)]
@@ -100,17 +97,6 @@ pub enum ExecuteError {
     Ledger(#[from] LedgerError),
 }
 
-/// Why a transaction does not pass a dry run.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// It breaks a rule.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// It could not be tried.
-    #[error(transparent)]
-    Execute(#[from] ExecuteError),
-}
-
 /// Why a block is not committed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -152,17 +138,6 @@ pub enum TimeBound {
     Any,
 }
 
-/// What a replica finds about one transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// Height of the block whose state was judged.
-    pub height: u64,
-    /// Block time with which it was judged.
-    pub time: u64,
-    /// For each checkpoint the first reason to reject, or none.
-    pub verdicts: [(Checkpoint, Option<Refusal>); Checkpoint::ALL.len()],
-}
-
 /// Most ids of good blocks that a ledger remembers.
 const GOOD_BLOCKS: usize = 4096;
 
@@ -172,7 +147,7 @@ pub struct Ledger {
     genesis: Genesis,
     chain: ChainId,
     proofs: Arc<dyn ProofCheck>,
-    assets: AssetMemo,
+    pub(crate) assets: AssetMemo,
     signatures: SignatureMemo,
     /// Blocks that this ledger found good or made itself. They are executed again, as ancestors and
     /// when they become final, without a second look at proofs and signatures.
@@ -339,7 +314,12 @@ impl Ledger {
         Ok(self.store.begin_write().map_err(redb::Error::from)?)
     }
 
-    fn context<'a>(&'a self, sitting: &'a Sitting, height: u64, time: u64) -> Context<'a> {
+    pub(crate) fn context<'a>(
+        &'a self,
+        sitting: &'a Sitting,
+        height: u64,
+        time: u64,
+    ) -> Context<'a> {
         Context {
             chain: self.chain,
             genesis: &self.genesis,
@@ -419,7 +399,7 @@ impl Ledger {
         self.run(entries, time, bound, Scrutiny::Full)
     }
 
-    fn run(
+    pub(crate) fn run(
         &self,
         entries: Vec<Entry>,
         time: u64,
@@ -435,81 +415,6 @@ impl Ledger {
         let outcome = self.execute_in(&txn, &parent, time, entries, scrutiny, Verdicts::new())?;
         let height = parent.height + 1;
         Ok(Executed { txn, outcome, parent, height, time, chain: self.chain })
-    }
-
-    /// Tries a transaction on the tip in a block at `time`, without assertions, and forgets it.
-    ///
-    /// # Errors
-    /// [`CheckError::Refused`] with the rule it breaks.
-    pub fn check(&self, tx: &Transaction, time: u64, bound: TimeBound) -> Result<(), CheckError> {
-        let entry = Entry { transaction: tx.clone(), assertions: Vec::new() };
-        let executed = self.run(vec![entry], time, bound, Scrutiny::Unendorsed)?;
-        match executed.refused().first() {
-            Some((_, refusal)) => Err(CheckError::Refused(*refusal)),
-            None => Ok(()),
-        }
-    }
-
-    /// Decodes strictly and tries, as [`Self::check`].
-    ///
-    /// # Errors
-    /// As [`Self::check`]; bytes that are no transaction are [`Refusal::Malformed`].
-    pub fn check_bytes(
-        &self,
-        bytes: &[u8],
-        time: u64,
-        bound: TimeBound,
-    ) -> Result<Transaction, CheckError> {
-        if bytes.len() > placet_protocol::transaction::MAX_SANCTIONS_BYTES {
-            return Err(Refusal::TooLarge.into());
-        }
-        let tx = Transaction::from_wire(bytes).map_err(|_| Refusal::Malformed)?;
-        self.check(&tx, time, bound)?;
-        Ok(tx)
-    }
-
-    /// Judges a transfer for an authority. Unlike execution it tries every rule, so that each
-    /// mandate gets its own answer.
-    ///
-    /// # Errors
-    /// [`ExecuteError`] if nothing could be found out.
-    pub fn judge(
-        &self,
-        tx: &TransferTransaction,
-        time: u64,
-        bound: TimeBound,
-    ) -> Result<Judgement, ExecuteError> {
-        let txn = self.read()?;
-        let tip = state::tip(&txn).map_err(LedgerError::from)?;
-        self.check_time(&tip, time, bound)?;
-        let sitting = Sitting::load(&txn).map_err(LedgerError::from)?;
-        let findings = self.findings(&txn, &self.context(&sitting, tip.height + 1, time), tx)?;
-        let verdict = |checkpoint: Checkpoint| {
-            findings.iter().copied().find(|refusal| refusal.checkpoints().contains(&checkpoint))
-        };
-        let verdicts = Checkpoint::ALL.map(|checkpoint| (checkpoint, verdict(checkpoint)));
-        Ok(Judgement { height: tip.height, time, verdicts })
-    }
-
-    fn findings(
-        &self,
-        txn: &ReadTransaction,
-        context: &Context<'_>,
-        tx: &TransferTransaction,
-    ) -> Result<Vec<Refusal>, LedgerError> {
-        let Some(asset) = self.assets.asset(txn, tx.body.asset)? else {
-            return Ok(vec![Refusal::UnknownAsset]);
-        };
-        let case = Case { context, txn, asset: &asset, transfer: tx, pending_notes: 0 };
-        let mut findings = Vec::new();
-        for rule in transfer::rules() {
-            findings.extend(rule(&case)?);
-        }
-        let item = (tx.body.public_inputs(&self.chain), tx.proof);
-        if !self.proofs.bad(&[item])?.is_empty() {
-            findings.push(Refusal::ProofInvalid);
-        }
-        Ok(findings)
     }
 
     /// Makes a final block durable: one atomic commit of state, block and tip.

@@ -15,14 +15,16 @@ mod asset;
 pub mod authorities;
 mod conviction;
 pub mod ledger;
+pub mod judge;
 pub mod speculative;
 pub mod query;
 mod receipt;
 
 pub use authorities::Sitting;
+pub use judge::{CheckError, Judgement};
 pub use ledger::{
-    ApplyError, Backend, BadTime, CheckError, CommitError, ExecuteError, Executed, Judgement,
-    Ledger, LedgerError, TimeBound,
+    ApplyError, Backend, BadTime, CommitError, ExecuteError, Executed, Ledger, LedgerError,
+    TimeBound,
 };
 pub use proofs::{CachedCheck, Groth16Check, KeyMismatch, ProofCheck, Undecided};
 pub use query::{Ciphertext, CurrentRoots, Status, View};

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
 
 use common::{BAD, World, agent, authority_keys, issuer, key};
-use placet_ledger::{BadTime, CommitError, ExecuteError, Ledger, Refusal, TimeBound};
+use placet_ledger::{BadTime, CheckError, CommitError, ExecuteError, Ledger, Refusal, TimeBound};
 use placet_protocol::Fr;
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
 use placet_protocol::block::Entry;
@@ -583,6 +583,30 @@ fn block_time_is_monotone_and_bounded() {
     let ledger = Ledger::open(placet_ledger::Backend::Memory, genesis, proofs).unwrap();
     let error = ledger.execute(Vec::new(), common::START, TimeBound::Any).unwrap_err();
     assert!(matches!(error, ExecuteError::Time(BadTime::Unbounded)));
+}
+
+#[test]
+fn a_transfer_is_tried_while_a_block_is_being_made() {
+    let (mut world, asset) = world();
+    let good = world.transfer(asset);
+    let mut garbage = good.clone();
+    garbage.proof.0[0] = BAD;
+    let mut late = good.clone();
+    late.body.expiry_height = 1;
+    // This holds the store's only writer.
+    let executed = world.ledger.execute(Vec::new(), world.time(), TimeBound::Any).unwrap();
+    let check = |tx| {
+        let tx = Transaction::Transfer(tx);
+        match world.ledger.check(&tx, world.time(), TimeBound::Any) {
+            Ok(()) => None,
+            Err(CheckError::Refused(refusal)) => Some(refusal),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(check(good), None);
+    assert_eq!(check(garbage), Some(Refusal::ProofInvalid));
+    assert_eq!(check(late), Some(Refusal::Expired));
+    drop(executed);
 }
 
 #[test]

@@ -70,8 +70,9 @@ pub fn certify(ledger: &Ledger, block: Block, signers: &[SigningKey]) -> Certifi
     let epoch = epoch_of(height, ledger.genesis().params.epoch_length);
     let round = Round { epoch, view: height, parent: height - 1 };
     let (id, context) = (block.header.id(chain), [0; 32]);
+    let by = ledger.validators(epoch).unwrap().expect("the epoch has begun");
     let mut signatures: Vec<_> =
-        signers.iter().map(|key| finality::sign(chain, &id, &round, &context, key)).collect();
+        signers.iter().map(|key| finality::sign(chain, &by, &id, &round, &context, key)).collect();
     signatures.sort_by_key(|signature| signature.authority);
     let certificate = Certificate { round, context, signatures };
     CertifiedBlock { block, finality: Finality { descendants: Vec::new(), certificate } }
