@@ -1,12 +1,13 @@
 //! One authority: its key, its mandates, its own replica of the ledger. Spec §9.
 
-use placet_ledger::{ExecuteError, Ledger, TimeBound};
+use placet_ledger::{ExecuteError, Ledger, LedgerError, TimeBound};
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
 use placet_protocol::block::{Block, BlockSignature, CertifiedBlock, Entry, Header};
 use placet_protocol::finality::{self, Certificate, Finality, Round};
 use placet_protocol::signing::{SigningKey, VerifyKey};
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transaction::registry::{Admission, Approval};
+use placet_registry::store::StoreError;
 
 /// Blocks for which an assertion can be relied on.
 pub const ASSERTION_LIFETIME: u64 = 100;
@@ -98,10 +99,16 @@ impl Authority {
 
     /// Votes to make a block final, in a round of its own. Call it only for a block that matches
     /// what was executed here.
-    pub fn sign(&self, block: &Block) -> BlockSignature {
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the replica does not know who validates in the block's epoch.
+    pub fn sign(&self, block: &Block) -> Result<BlockSignature, LedgerError> {
         let chain = self.ledger.chain();
         let round = round(&block.header, self.ledger.genesis().params.epoch_length);
-        finality::sign(&chain, &block.header.id(&chain), &round, &NO_CONTEXT, &self.key)
+        let validators = self.ledger.validators(round.epoch)?;
+        let validators = validators.ok_or(LedgerError::Store(StoreError::Corrupt))?;
+        let id = block.header.id(&chain);
+        Ok(finality::sign(&chain, &validators, &id, &round, &NO_CONTEXT, &self.key))
     }
 }
 

@@ -12,6 +12,7 @@ use placet_ledger::{
 use placet_params::VerifyingKey;
 use placet_protocol::block::{BlockId, CertifiedBlock, Entry};
 use placet_protocol::field::Subject;
+use placet_protocol::finality::epoch_of;
 use placet_protocol::genesis::{ChainId, Genesis, NetworkKind};
 use placet_protocol::transaction::registry::{Admission, Approval, Sanctions};
 use placet_protocol::transaction::{Signed, Transaction, TxId};
@@ -312,16 +313,19 @@ impl Embedded {
         bound: TimeBound,
     ) -> Result<CertifiedBlock, NodeError> {
         let block = proposed.block(self.proposer().public());
-        let mut signatures = vec![self.proposer().sign(&block)];
+        let epoch = epoch_of(block.header.height, self.genesis.params.epoch_length);
+        let validators = self.proposer().ledger().validators(epoch)?;
+        let validators = validators.ok_or(NodeError::NoQuorum)?;
+        let mut signatures = vec![self.proposer().sign(&block)?];
         let mut replicas = vec![(self.proposer(), proposed)];
         for authority in &self.authorities[1..] {
             let executed = authority.execute(block.entries.clone(), time, bound)?;
             if executed.matches(&block) {
-                signatures.push(authority.sign(&block));
+                signatures.push(authority.sign(&block)?);
                 replicas.push((authority, executed));
             }
         }
-        if signatures.len() < self.genesis.quorum() {
+        if signatures.len() < validators.quorum() {
             return Err(NodeError::NoQuorum);
         }
         let certified = certify(block, signatures, self.genesis.params.epoch_length);

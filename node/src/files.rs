@@ -251,6 +251,14 @@ pub fn read_publisher(dir: &Path, genesis: &Genesis) -> Result<SigningKey, FileE
     read_key(&publisher_path(dir))
 }
 
+/// The keys of a development network's authorities, in the order of the genesis.
+///
+/// # Errors
+/// [`FileError::PlainKeys`] on another network, [`FileError::Io`] if one is not stored here.
+pub fn stored_keys(dir: &Path, genesis: &Genesis) -> Result<Vec<SigningKey>, FileError> {
+    authority_keys(dir, genesis, KeySource::Stored)
+}
+
 /// The authorities' keys in the order of the genesis.
 pub(crate) fn authority_keys(
     dir: &Path,

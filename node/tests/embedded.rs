@@ -334,7 +334,7 @@ fn replicas_left_unlevel_by_a_failed_commit_go_on() {
     let certified = {
         let executed = authorities[0].execute(Vec::new(), TIME + 5, TimeBound::Any).unwrap();
         let block = executed.block(authorities[0].public());
-        let signatures = authorities.iter().map(|a| a.sign(&block)).collect();
+        let signatures = authorities.iter().map(|a| a.sign(&block).unwrap()).collect();
         certify(block, signatures, network.genesis().params.epoch_length)
     };
     for authority in &authorities[2..] {
