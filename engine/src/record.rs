@@ -46,6 +46,12 @@ pub enum RecordError {
          contradict earlier votes"
     )]
     Malformed(PathBuf),
+    /// Somebody else votes with this key.
+    #[error(
+        "another process uses the same voting record: two nodes with one key contradict each \
+         other; stop one of them for good"
+    )]
+    Shared,
     /// The engine's store cannot be read or written.
     #[error("cannot read or write the engine's store: {0}; check the disk")]
     Store(String),
@@ -122,6 +128,23 @@ impl VotingRecord for RecordFile {
     }
 }
 
+impl RecordFile {
+    /// Keeps every other process from voting by this record until what it returns is dropped.
+    ///
+    /// # Errors
+    /// [`RecordError::Shared`] if another process has it, [`RecordError::File`].
+    pub(crate) fn lock(&self) -> Result<std::fs::File, RecordError> {
+        let path = self.0.with_added_extension("lock");
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        let file = file.map_err(|cause| self.failed(cause))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(RecordError::Shared),
+            Err(std::fs::TryLockError::Error(cause)) => Err(self.failed(cause)),
+        }
+    }
+}
+
 /// What the engine's store says about itself.
 type Stored<E> = Metadata<E, U64, Vec<u8>>;
 const ID: u64 = 0;
@@ -160,19 +183,6 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             Config { partition: partition.to_owned(), codec_config: ((0..=32).into(), ()) };
         let mut store = Stored::init(runtime, config).await.map_err(store_error)?;
         let known = store.get(&U64::new(ID)).cloned();
-        let id = match known {
-            Some(id) => id.try_into().map_err(|_| store_error("its id has a wrong length"))?,
-            None => {
-                store = store.put_sync(U64::new(ID), fresh.to_vec()).await.map_err(store_error)?;
-                if let (None, Some(epoch)) = (voted, begun) {
-                    // Its last votes may be of the epoch after the one that it committed.
-                    let lost = Voted { store: [0; 32], epoch: epoch.saturating_add(1) };
-                    record.save(&lost)?;
-                    voted = Some(lost);
-                }
-                fresh
-            }
-        };
         let epoch = match store.get(&U64::new(EPOCH)) {
             Some(bytes) => {
                 let bytes: [u8; 8] = bytes[..]
@@ -182,13 +192,31 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             }
             None => None,
         };
+        // A state with blocks beside a store that is new, or that voted last in an earlier epoch:
+        // without the file nobody knows what was signed since. This is noted before a new store
+        // gets an id: after a crash in between, it would look like one that has all votes.
+        if let (None, Some(begun)) = (voted, begun)
+            && (known.is_none() || epoch.is_some_and(|epoch| epoch < begun))
+        {
+            // Its last votes may be of the epoch after the one that it committed.
+            let lost = Voted { store: [0; 32], epoch: begun.saturating_add(1) };
+            record.save(&lost)?;
+            voted = Some(lost);
+        }
+        let id = match known {
+            Some(id) => id.try_into().map_err(|_| store_error("its id has a wrong length"))?,
+            None => {
+                store = store.put_sync(U64::new(ID), fresh.to_vec()).await.map_err(store_error)?;
+                fresh
+            }
+        };
         Ok(Self { store: Some(store), id, epoch, record, voted })
     }
 
     /// Whether the key may vote in `epoch`; if so, that is durably noted when this returns.
     ///
     /// # Errors
-    /// [`RecordError`] if it cannot be noted.
+    /// [`RecordError`] if it cannot be noted, or another process has noted something.
     pub async fn enter(&mut self, epoch: u64) -> Result<Signing, RecordError> {
         if let Some(voted) = self.voted {
             let remembers = voted.store == self.id && self.epoch >= Some(voted.epoch);
@@ -198,6 +226,9 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             if epoch == voted.epoch {
                 return Ok(Signing::Yes);
             }
+        }
+        if self.record.load()? != self.voted {
+            return Err(RecordError::Shared);
         }
         let store = self.store.take().ok_or_else(|| store_error("an earlier write failed"))?;
         let store = store
@@ -210,5 +241,100 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
         self.record.save(&voted)?;
         self.voted = Some(voted);
         Ok(Signing::Yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
+
+    use super::*;
+
+    /// Shared by clones; refuses to save while told to.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<(Option<Voted>, bool)>>);
+
+    impl VotingRecord for Paper {
+        fn load(&self) -> Result<Option<Voted>, RecordError> {
+            Ok(self.0.lock().unwrap().0)
+        }
+        fn save(&mut self, voted: &Voted) -> Result<(), RecordError> {
+            let mut paper = self.0.lock().unwrap();
+            if paper.1 {
+                return Err(store_error("full"));
+            }
+            paper.0 = Some(*voted);
+            Ok(())
+        }
+    }
+
+    async fn open(
+        runtime: &deterministic::Context,
+        store: &str,
+        paper: &Paper,
+        begun: Option<u64>,
+    ) -> Result<Guard<deterministic::Context>, RecordError> {
+        static OPENED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = OPENED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let runtime = runtime.child("guard").with_attribute("number", number);
+        Guard::open(runtime, store, Box::new(paper.clone()), begun).await
+    }
+
+    fn lost(resumes: u64) -> Signing {
+        Signing::RecordLost { resumes }
+    }
+
+    #[test]
+    fn a_crash_while_a_loss_is_noted_does_not_hide_it() {
+        deterministic::Runner::default().start(|runtime| async move {
+            let paper = Paper::default();
+            paper.0.lock().unwrap().1 = true;
+            assert!(open(&runtime, "store", &paper, Some(3)).await.is_err());
+            paper.0.lock().unwrap().1 = false;
+            let mut guard = open(&runtime, "store", &paper, Some(3)).await.unwrap();
+            assert_eq!(guard.enter(3).await.unwrap(), lost(5));
+            assert_eq!(guard.enter(4).await.unwrap(), lost(5));
+            assert_eq!(guard.enter(5).await.unwrap(), Signing::Yes);
+        });
+    }
+
+    #[test]
+    fn an_old_store_without_its_record_is_a_loss() {
+        deterministic::Runner::default().start(|runtime| async move {
+            let mut guard = open(&runtime, "store", &Paper::default(), None).await.unwrap();
+            assert_eq!(guard.enter(0).await.unwrap(), Signing::Yes);
+            drop(guard);
+            // The record is gone, but the store was the last one to vote.
+            let mut guard = open(&runtime, "store", &Paper::default(), Some(0)).await.unwrap();
+            assert_eq!(guard.enter(0).await.unwrap(), Signing::Yes);
+            drop(guard);
+            // The state went on without this store.
+            let mut guard = open(&runtime, "store", &Paper::default(), Some(2)).await.unwrap();
+            assert_eq!(guard.enter(2).await.unwrap(), lost(4));
+            assert_eq!(guard.enter(4).await.unwrap(), Signing::Yes);
+        });
+    }
+
+    #[test]
+    fn two_nodes_never_vote_by_one_record_in_one_epoch() {
+        deterministic::Runner::default().start(|runtime| async move {
+            let paper = Paper::default();
+            let mut first = open(&runtime, "first", &paper, None).await.unwrap();
+            assert_eq!(first.enter(0).await.unwrap(), Signing::Yes);
+            let mut second = open(&runtime, "second", &paper, Some(0)).await.unwrap();
+            assert_eq!(second.enter(0).await.unwrap(), lost(1));
+            assert_eq!(first.enter(1).await.unwrap(), Signing::Yes);
+            assert!(matches!(second.enter(1).await, Err(RecordError::Shared)));
+            assert!(matches!(second.enter(2).await, Err(RecordError::Shared)));
+            assert_eq!(first.enter(2).await.unwrap(), Signing::Yes);
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let file = RecordFile(dir.path().join("votes"));
+        let held = file.lock().unwrap();
+        assert!(matches!(file.lock(), Err(RecordError::Shared)));
+        drop(held);
+        file.lock().unwrap();
     }
 }

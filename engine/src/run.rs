@@ -161,7 +161,7 @@ fn journal(prefix: &str, epoch: u64, signing: Signing) -> String {
 #[derive(Clone)]
 struct Verifiers {
     application: Arc<dyn Application>,
-    namespace: Arc<[u8]>,
+    chain: ChainId,
     known: Arc<Mutex<BTreeMap<Epoch, Arc<Scheme>>>>,
 }
 
@@ -174,8 +174,9 @@ impl Provider for Verifiers {
         if let Some(scheme) = known.get(&epoch) {
             return Some(Scoped::scheme(scheme.clone()));
         }
-        let validators = self.application.validators(epoch.get())?;
-        let scheme = Arc::new(Scheme::verifier(&self.namespace, keys::set(&validators)));
+        let validators = Validators::new(self.application.validators(epoch.get())?)?;
+        let namespace = namespace(&self.chain, &validators);
+        let scheme = Arc::new(Scheme::verifier(&namespace, keys::set(validators.keys())));
         if known.len() >= 64 {
             known.pop_first();
         }
@@ -342,7 +343,6 @@ where
         .filter(|length| length.get() >= 2)
         .ok_or(Broken::EpochLength(epoch_length))?;
     let epocher = FixedEpocher::new(length);
-    let namespace: Arc<[u8]> = namespace(&chain).into();
     let cache = CacheRef::new(NZU16!(PAGE), NZUsize!(PAGES));
 
     // Messages and time for the application, before anything else calls it.
@@ -412,7 +412,7 @@ where
     let genesis = Digested::precomputed(genesis, digest);
     let verifiers = Verifiers {
         application: application.clone(),
-        namespace: namespace.clone(),
+        chain,
         known: Arc::default(),
     };
     let (actor, marshal, floor) = Marshal::<_, Standard<ProposedBlock>, _, _, _, _, _>::init(
@@ -503,6 +503,9 @@ where
         let validators = application.validators(number).ok_or(Broken::NoValidators(number))?;
         track(number, &validators)?;
         let set = keys::set(&validators);
+        let namespace = Validators::new(validators.iter().copied())
+            .map(|validators| namespace(&chain, &validators))
+            .ok_or(Broken::NoValidators(number))?;
         let sits = validators.contains(&own);
         let signing = if sits {
             guard.enter(number).await.map_err(record_failed)?

@@ -206,6 +206,8 @@ fn peers_of(
 struct Checked {
     max_peers: NonZeroUsize,
     rate: NonZeroU32,
+    /// Held while the node runs.
+    _record: std::fs::File,
 }
 
 fn check(own: &VerifyKey, config: &Config) -> Result<Checked, StartError> {
@@ -225,11 +227,13 @@ fn check(own: &VerifyKey, config: &Config) -> Result<Checked, StartError> {
     }
     std::fs::create_dir_all(&config.storage)
         .map_err(|cause| StartError::Storage { path: config.storage.clone(), cause })?;
-    RecordFile(config.record.clone()).load()?;
+    let record = RecordFile(config.record.clone());
+    let lock = record.lock()?;
+    record.load()?;
     // The engine would panic later; here it can be said what is wrong.
     TcpListener::bind(config.listen)
         .map_err(|cause| StartError::Listen { address: config.listen, cause })?;
-    Ok(Checked { max_peers, rate })
+    Ok(Checked { max_peers, rate, _record: lock })
 }
 
 /// Starts a node: an authority while its key is among the validators, a follower otherwise.

@@ -26,7 +26,7 @@ fn validators() -> Validators {
 
 fn signer(i: u8) -> Scheme {
     let set = keys::set(validators().keys());
-    Scheme::signer(&namespace(&CHAIN), set, keys::private(&key(i))).unwrap()
+    Scheme::signer(&namespace(&CHAIN, &validators()), set, keys::private(&key(i))).unwrap()
 }
 
 fn header(height: u64) -> Header {
@@ -80,6 +80,19 @@ fn a_finalization_of_the_engine_is_a_certificate() {
 }
 
 #[test]
+fn a_finalization_by_a_part_of_another_set_is_refused_by_both() {
+    let block = proposed(150);
+    let good = finalization(&block, &[0, 1, 2, 3]);
+    let five = Validators::new(public_keys(5)).unwrap();
+    let scheme = Scheme::verifier(&namespace(&CHAIN, &five), keys::set(five.keys()));
+    let engine = good.verify(&mut test_rng(), &scheme, &Sequential);
+    let certificate = certificate::convert(&good, block.context_hash(), &validators()).unwrap();
+    let finality = Finality { descendants: vec![], certificate };
+    let ours = finality.check(&CHAIN, block.header(), &five, LENGTH).is_ok();
+    assert_eq!((engine, ours), (false, false));
+}
+
+#[test]
 fn an_altered_finalization_is_refused_by_both() {
     let block = proposed(150);
     let good = finalization(&block, &[0, 1, 2]);
@@ -120,7 +133,7 @@ fn signatures_with_small_order_components_are_judged_alike() {
     let block = proposed(150);
     let good = finalization(&block, &[0, 1, 2, 3]);
     let round = placet_protocol::finality::Round { epoch: 1, view: 300, parent: 299 };
-    let message = vote(&CHAIN, &round, &good.proposal.payload.0);
+    let message = vote(&CHAIN, &validators(), &round, &good.proposal.payload.0);
     let place = validators().keys().binary_search(&key(2).public()).unwrap();
     let judge = |signature: &[u8; 64]| {
         let mut altered = good.clone();

@@ -97,9 +97,11 @@ pub fn payload(chain: &ChainId, block: &BlockId, context: &[u8; 32]) -> [u8; 32]
     hasher.finalize().into()
 }
 
-/// The engine's namespace for votes on a chain.
-pub fn namespace(chain: &ChainId) -> Vec<u8> {
-    [b"placet.consensus.v1", &chain.0[..]].concat()
+/// The engine's namespace for the votes of an epoch with these validators. It names all of them:
+/// what some of them sign together with others never counts as a vote of theirs alone, so that
+/// nobody who leaves out a change of validators can pass off too few votes as enough.
+pub fn namespace(chain: &ChainId, validators: &Validators) -> Vec<u8> {
+    [b"placet.consensus.v1", &chain.0[..], &validators.hash(chain)].concat()
 }
 
 /// The engine's variable-length integer: seven bits a byte, least significant first.
@@ -133,11 +135,16 @@ impl Wire for Round {
     }
 }
 
-/// The bytes that a validator signs to make a payload final: the finalize vote of commonware's
-/// simplex, release 2026.10.
-pub fn vote(chain: &ChainId, round: &Round, payload: &[u8; 32]) -> Vec<u8> {
-    let namespace = [&namespace(chain)[..], b"_FINALIZE"].concat();
-    let mut out = Vec::with_capacity(128);
+/// The bytes that one of `validators` signs to make a payload final: the finalize vote of
+/// commonware's simplex, release 2026.10.
+pub fn vote(
+    chain: &ChainId,
+    validators: &Validators,
+    round: &Round,
+    payload: &[u8; 32],
+) -> Vec<u8> {
+    let namespace = [&namespace(chain, validators)[..], b"_FINALIZE"].concat();
+    let mut out = Vec::with_capacity(160);
     varint(namespace.len() as u64, &mut out);
     out.extend(namespace);
     for number in [round.epoch, round.view, round.parent] {
@@ -147,15 +154,16 @@ pub fn vote(chain: &ChainId, round: &Round, payload: &[u8; 32]) -> Vec<u8> {
     out
 }
 
-/// An authority's finalize vote on a block.
+/// A finalize vote on a block in an epoch with these validators.
 pub fn sign(
     chain: &ChainId,
+    validators: &Validators,
     block: &BlockId,
     round: &Round,
     context: &[u8; 32],
     key: &SigningKey,
 ) -> BlockSignature {
-    let message = vote(chain, round, &payload(chain, block, context));
+    let message = vote(chain, validators, round, &payload(chain, block, context));
     BlockSignature { authority: key.public(), signature: key.sign_vote(&message) }
 }
 
@@ -257,7 +265,7 @@ impl Finality {
             return Err(NotFinal::NoQuorum);
         }
         let payload = payload(chain, &last.id(chain), &certificate.context);
-        let message = vote(chain, &certificate.round, &payload);
+        let message = vote(chain, validators, &certificate.round, &payload);
         let valid = |s: &BlockSignature| s.authority.verify_vote(&message, &s.signature).is_ok();
         if signers.iter().all(valid) { Ok(()) } else { Err(NotFinal::Signature) }
     }
@@ -307,7 +315,10 @@ mod tests {
         let round = Round { epoch, view: 300, parent: 299 };
         let id = header.id(&CHAIN);
         let mut signatures: Vec<_> =
-            signers.iter().map(|key| sign(&CHAIN, &id, &round, &[9; 32], key)).collect();
+            signers
+                .iter()
+                .map(|key| sign(&CHAIN, &validators(), &id, &round, &[9; 32], key))
+                .collect();
         signatures.sort_by_key(|signature| signature.authority);
         Certificate { round, context: [9; 32], signatures }
     }
@@ -376,13 +387,32 @@ mod tests {
         assert_eq!(check(&last, &finality), Err(NotFinal::Epoch));
     }
 
+    /// Four keys validate, and later ten do, the four among them. Three votes of the four are a
+    /// quorum of the four but nothing among ten, where seven others can drop the block.
+    #[test]
+    fn votes_within_a_larger_set_are_no_quorum_of_a_smaller_one() {
+        let ten = Validators::new((0..10).map(|i| SigningKey::from_seed(&[i; 32]).public()));
+        let ten = ten.unwrap();
+        let block = header(12, BlockId([0; 32]));
+        let (id, round) = (block.id(&CHAIN), Round { epoch: 1, view: 300, parent: 299 });
+        let mut signatures: Vec<_> =
+            keys()[..3].iter().map(|key| sign(&CHAIN, &ten, &id, &round, &[9; 32], key)).collect();
+        signatures.sort_by_key(|signature| signature.authority);
+        let certificate = Certificate { round, context: [9; 32], signatures };
+        let finality = Finality { descendants: Vec::new(), certificate };
+        let among_ten = finality.check(&CHAIN, &block, &ten, LENGTH);
+        assert_eq!(among_ten, Err(NotFinal::NoQuorum));
+        assert_eq!(check(&block, &finality), Err(NotFinal::Signature));
+    }
+
     #[test]
     fn a_vote_is_encoded_as_the_engine_does() {
         let round = Round { epoch: 1, view: 300, parent: 127 };
-        let bytes = vote(&CHAIN, &round, &[5; 32]);
-        let mut expected = vec![60];
+        let bytes = vote(&CHAIN, &validators(), &round, &[5; 32]);
+        let mut expected = vec![92];
         expected.extend(b"placet.consensus.v1");
         expected.extend([3; 32]);
+        expected.extend(validators().hash(&CHAIN));
         expected.extend(b"_FINALIZE");
         expected.extend([1, 0xac, 0x02, 127]);
         expected.extend([5; 32]);

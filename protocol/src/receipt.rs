@@ -230,13 +230,14 @@ mod tests {
         }
     }
 
-    fn finality(header: &Header, signers: &[SigningKey]) -> Finality {
+    /// Votes of `signers` in an epoch of `by`.
+    fn finality(header: &Header, by: &Validators, signers: &[SigningKey]) -> Finality {
         let chain = genesis().chain_id();
         let round =
             Round { epoch: epoch_of(header.height, LENGTH), view: header.height, parent: 0 };
         let (id, context) = (header.id(&chain), [3; 32]);
         let mut signatures: Vec<_> =
-            signers.iter().map(|key| sign(&chain, &id, &round, &context, key)).collect();
+            signers.iter().map(|key| sign(&chain, by, &id, &round, &context, key)).collect();
         signatures.sort_by_key(|signature| signature.authority);
         Finality {
             descendants: Vec::new(),
@@ -244,9 +245,14 @@ mod tests {
         }
     }
 
-    fn handoff(height: u64, next: &Validators, signers: &[SigningKey]) -> Handoff {
+    fn handoff(
+        height: u64,
+        by: &Validators,
+        next: &Validators,
+        signers: &[SigningKey],
+    ) -> Handoff {
         let header = header(height, next, [0; 32]);
-        Handoff { finality: finality(&header, signers), header, next: next.clone() }
+        Handoff { finality: finality(&header, by, signers), header, next: next.clone() }
     }
 
     /// A receipt for the second of five entries at a height, signed by these keys.
@@ -255,9 +261,10 @@ mod tests {
         let leaves: Vec<_> = (0..5).map(|n| digest(n).leaf()).collect();
         let body = body_hash_of(&chain, 5, hash_tree::root(&leaves));
         let header = header(height, &validators(0..4), body);
+        let by = handoffs.last().map_or(validators(0..4), |last| last.next.clone());
         Receipt {
             handoffs,
-            finality: finality(&header, signers),
+            finality: finality(&header, &by, signers),
             header,
             entries: 5,
             index: 1,
@@ -283,8 +290,8 @@ mod tests {
 
     #[test]
     fn handoffs_lead_to_other_validators() {
-        let first = handoff(3, &validators(2..7), &keys(0..3));
-        let second = handoff(11, &validators(3..7), &keys(2..6));
+        let first = handoff(3, &validators(0..4), &validators(2..7), &keys(0..3));
+        let second = handoff(11, &validators(2..7), &validators(3..7), &keys(2..6));
         let good = receipt(vec![first.clone(), second.clone()], 13, &keys(3..6));
         assert_eq!(check(&good).map(|shown| shown.validators), Ok(validators(3..7)));
         // The new ones have no say in the epoch that the handoff ends, and the old ones none later.
@@ -296,21 +303,33 @@ mod tests {
         assert_eq!(check(&swapped), Err(BadReceipt::NotFinal(NotFinal::Stranger)));
     }
 
+    /// The four of the genesis also sit among ten later. A block that three of them voted for and
+    /// the others dropped is not final, whatever is left out of the receipt.
+    #[test]
+    fn a_handoff_that_is_left_out_is_missed() {
+        let grown = handoff(3, &validators(0..4), &validators(0..10), &keys(0..3));
+        let few = receipt(vec![grown.clone()], 5, &keys(0..3));
+        assert_eq!(check(&few), Err(BadReceipt::NotFinal(NotFinal::NoQuorum)));
+        let left_out = Receipt { handoffs: Vec::new(), ..few };
+        assert_eq!(check(&left_out), Err(BadReceipt::NotFinal(NotFinal::Signature)));
+        assert!(check(&receipt(vec![grown], 5, &keys(0..7))).is_ok());
+    }
+
     #[test]
     fn a_handoff_ends_an_epoch_names_its_successors_and_is_final() {
         let later = |handoff| check(&receipt(vec![handoff], 13, &keys(2..6)));
-        assert!(later(handoff(3, &validators(2..7), &keys(0..3))).is_ok());
-        let middle = handoff(2, &validators(2..7), &keys(0..3));
+        assert!(later(handoff(3, &validators(0..4), &validators(2..7), &keys(0..3))).is_ok());
+        let middle = handoff(2, &validators(0..4), &validators(2..7), &keys(0..3));
         assert_eq!(later(middle), Err(BadReceipt::Handoff));
-        let mut usurped = handoff(3, &validators(0..4), &keys(0..3));
+        let mut usurped = handoff(3, &validators(0..4), &validators(0..4), &keys(0..3));
         usurped.next = validators(2..7);
         assert_eq!(later(usurped), Err(BadReceipt::Handoff));
-        let few = handoff(3, &validators(2..7), &keys(0..2));
+        let few = handoff(3, &validators(0..4), &validators(2..7), &keys(0..2));
         assert_eq!(later(few), Err(BadReceipt::NotFinal(NotFinal::NoQuorum)));
         // Twice the end of one epoch.
         let (one, two) = (
-            handoff(3, &validators(2..7), &keys(0..3)),
-            handoff(3, &validators(2..7), &keys(2..6)),
+            handoff(3, &validators(0..4), &validators(2..7), &keys(0..3)),
+            handoff(3, &validators(2..7), &validators(2..7), &keys(2..6)),
         );
         let doubled = receipt(vec![one, two], 13, &keys(2..6));
         assert_eq!(check(&doubled), Err(BadReceipt::Handoff));

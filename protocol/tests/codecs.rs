@@ -418,9 +418,9 @@ impl Grow {
         let chain = self.chain();
         let round = Round { epoch: self.u64(), view: self.u64(), parent: self.u64() };
         let context = self.bytes();
-        let id = header.id(&chain);
+        let (id, by) = (header.id(&chain), self.validators());
         let mut signatures: Vec<BlockSignature> =
-            self.list(0, 4, |g| finality::sign(&chain, &id, &round, &context, &g.signing()));
+            self.list(0, 4, |g| finality::sign(&chain, &by, &id, &round, &context, &g.signing()));
         signatures.sort_by_key(|signature| signature.authority);
         let descendants = self.list(0, 2, |_| header);
         Finality { descendants, certificate: Certificate { round, context, signatures } }

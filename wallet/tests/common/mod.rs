@@ -50,6 +50,8 @@ pub struct FakeNetwork {
     spent: RefCell<BTreeSet<Nullifier>>,
     /// The authorities that sit behind the next block.
     pub sitting: RefCell<Validators>,
+    /// The validators of each epoch, fixed with its first certificate.
+    voting: RefCell<BTreeMap<u64, Validators>>,
     /// Whether the next submission is executed but its answer lost.
     pub lose_answer: Cell<bool>,
 }
@@ -80,6 +82,7 @@ impl FakeNetwork {
         Self {
             chain: genesis.chain_id(),
             sitting: RefCell::new(Validators::genesis(&genesis)),
+            voting: RefCell::new(BTreeMap::from([(0, Validators::genesis(&genesis))])),
             genesis,
             keys,
             blocks: RefCell::default(),
@@ -95,11 +98,13 @@ impl FakeNetwork {
 
     pub fn certify_by(&self, block: Block, signers: &[SigningKey]) -> CertifiedBlock {
         let height = block.header.height;
-        let round =
-            Round { epoch: epoch_of(height, EPOCH), view: height % EPOCH, parent: height / 2 };
+        let epoch = epoch_of(height, EPOCH);
+        let round = Round { epoch, view: height % EPOCH, parent: height / 2 };
         let id = block.header.id(&self.chain);
+        let mut voting = self.voting.borrow_mut();
+        let by = &*voting.entry(epoch).or_insert_with(|| self.sitting.borrow().clone());
         let mut signatures: Vec<_> =
-            signers.iter().map(|key| sign(&self.chain, &id, &round, &[0; 32], key)).collect();
+            signers.iter().map(|key| sign(&self.chain, by, &id, &round, &[0; 32], key)).collect();
         signatures.sort_by_key(|signature| signature.authority);
         let certificate = Certificate { round, context: [0; 32], signatures };
         CertifiedBlock { block, finality: Finality { descendants: Vec::new(), certificate } }
