@@ -12,7 +12,8 @@ use crate::application::Answer;
 /// 8.4 MB. Longer ones are dropped.
 pub const MAX_GOSSIP_BYTES: usize = 9 * 1024 * 1024;
 
-/// How an authority reaches the others, and the time.
+/// How an authority reaches the others, and the time. Once the engine has stopped, messages go
+/// nowhere, the clock stands still, and nothing wakes from a sleep.
 #[derive(Clone)]
 pub struct Environment {
     /// The other authorities and observers.

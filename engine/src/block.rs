@@ -17,9 +17,8 @@ use commonware_consensus::{Block as EngineBlock, BoundedBlock, CertifiableBlock,
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_cryptography::{Digestible, sha256::Digest};
 use placet_protocol::block::{Block, BlockId, Header, MAX_BLOCK_BYTES, body_hash};
-use placet_protocol::finality::payload;
+use placet_protocol::finality::{Validators, payload};
 use placet_protocol::genesis::ChainId;
-use placet_protocol::signing::VerifyKey;
 use placet_protocol::wire::Wire as _;
 use sha2::{Digest as _, Sha256};
 
@@ -69,15 +68,15 @@ impl ProposedBlock {
     }
 
     /// The engine's block 0: the same for every node of a network.
-    pub fn genesis(chain: &ChainId, validators: &[VerifyKey]) -> Option<Self> {
-        let first = validators.first()?;
+    pub fn genesis(chain: &ChainId, validators: &Validators) -> Self {
+        let first = &validators.keys()[0];
         let header = Header {
             height: 0,
             parent: BlockId::genesis(chain),
             time: 0,
             state: [0; 32],
             body: body_hash(chain, &[]),
-            validators: [0; 32],
+            validators: validators.hash(chain),
             proposer: *first,
         };
         let context = Context {
@@ -85,7 +84,7 @@ impl ProposedBlock {
             leader: keys::public(first),
             parent: (View::zero(), Digest(chain.0)),
         };
-        Some(Self::new(chain, context, Block { header, entries: Vec::new() }))
+        Self::new(chain, context, Block { header, entries: Vec::new() })
     }
 
     /// The block.

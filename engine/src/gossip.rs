@@ -1,7 +1,8 @@
 //! Messages and time for the application, and a note of who was heard.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,8 +17,9 @@ use crate::keys;
 /// How long after its last message a peer counts as connected.
 const HEARD: Duration = Duration::from_secs(30);
 
-/// The gossip channel's sending half for the application.
-pub(crate) struct Outbox<S>(pub S);
+/// The gossip channel's sending half for the application, which may outlive the engine: it does
+/// not keep the network alive.
+pub(crate) struct Outbox<S>(pub Weak<S>);
 
 impl<S: Sender<PublicKey = PublicKey>> Outbox<S> {
     fn dispatch(&self, to: Recipients<PublicKey>, message: Bytes) {
@@ -25,8 +27,9 @@ impl<S: Sender<PublicKey = PublicKey>> Outbox<S> {
             tracing::warn!(bytes = message.len(), "a message is too long for gossip; dropped");
             return;
         }
+        let Some(sender) = self.0.upgrade() else { return };
         // Nobody is reached when the peers' rates are exhausted or they are away: best effort.
-        let reached = self.0.clone().send(to, message, false);
+        let reached = S::clone(&sender).send(to, message, false);
         tracing::trace!(peers = reached.len(), "gossip sent");
     }
 }
@@ -55,15 +58,32 @@ where
     }
 }
 
-/// The runtime's clock for the application.
-pub(crate) struct Time<E>(pub E);
+/// The runtime's clock for the application, which may outlive the engine: it does not keep the
+/// runtime alive, nor what that holds.
+pub(crate) struct Time<E> {
+    runtime: Weak<E>,
+    last: AtomicU64,
+}
+
+impl<E: EngineClock> Time<E> {
+    pub fn new(runtime: &Arc<E>) -> Self {
+        let last = AtomicU64::new(milliseconds(runtime.current()));
+        Self { runtime: Arc::downgrade(runtime), last }
+    }
+}
 
 impl<E: EngineClock> Clock for Time<E> {
     fn now_ms(&self) -> u64 {
-        milliseconds(self.0.current())
+        if let Some(runtime) = self.runtime.upgrade() {
+            self.last.store(milliseconds(runtime.current()), Ordering::Relaxed);
+        }
+        self.last.load(Ordering::Relaxed)
     }
     fn sleep(&self, duration: Duration) -> Answer<'static, ()> {
-        Box::pin(self.0.sleep(duration))
+        match self.runtime.upgrade() {
+            Some(runtime) => Box::pin(runtime.sleep(duration)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

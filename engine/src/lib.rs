@@ -2,8 +2,8 @@
 //! `placet-consensus`. Nothing of the agreement is written here; this crate puts the engine's parts
 //! together and translates at the border. Spec §9, §11.
 //!
-//! [`start`] is for production: a thread of its own, encrypted connections of an allow list, files.
-//! [`run`] is the same node over any runtime and network of the engine, for simulation.
+//! [`start()`] is for production: a thread of its own, encrypted connections of an allow list, files.
+//! [`run::run`] is the same node over any runtime and network of the engine, for simulation.
 
 pub mod config;
 pub mod start;

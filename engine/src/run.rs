@@ -33,6 +33,7 @@ use commonware_utils::acknowledgement::Exact;
 use commonware_utils::channel::mpsc;
 use commonware_utils::vec::NonEmptyVec;
 use commonware_utils::{Acknowledgement as _, NZDuration, NZU16, NZU64, NZUsize};
+use futures::FutureExt as _;
 use placet_consensus::{Application, Environment, Fatal, Signing};
 use placet_protocol::block::CertifiedBlock;
 use placet_protocol::finality::{Finality, MAX_DESCENDANTS, Validators, namespace};
@@ -145,6 +146,8 @@ const PENDING: usize = 16;
 const JOURNAL_KEPT: u64 = 256;
 /// Least time between two questions to one peer that is ahead.
 const HINT_PAUSE: Duration = Duration::from_millis(500);
+/// Time between two looks at who is there.
+const TICK: Duration = Duration::from_secs(5);
 const MAILBOX: usize = 1024;
 const BUFFER: usize = 1 << 16;
 
@@ -155,6 +158,12 @@ fn journal(prefix: &str, epoch: u64, signing: Signing) -> String {
         Signing::Yes | Signing::NotSitting => format!("{prefix}simplex-{epoch}"),
         Signing::RecordLost { .. } => format!("{prefix}follow-{epoch}"),
     }
+}
+
+/// The validators of an epoch.
+fn validators(application: &dyn Application, epoch: u64) -> Result<Validators, Broken> {
+    let keys = application.validators(epoch).ok_or(Broken::NoValidators(epoch))?;
+    Validators::new(keys).ok_or(Broken::NoValidators(epoch))
 }
 
 /// Who verifies certificates of an epoch: asked by the archive while it catches up.
@@ -230,6 +239,15 @@ fn archive<C>(name: String, cache: CacheRef, codec_config: C) -> immutable::Conf
     }
 }
 
+/// How a commit went.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    /// The application has the block.
+    Committed,
+    /// The engine is being stopped, and does not know why the block is final.
+    Stopping,
+}
+
 /// Commits final blocks.
 struct Committer<E> {
     runtime: E,
@@ -241,19 +259,19 @@ struct Committer<E> {
 }
 
 impl<E: Spawner + Clock> Committer<E> {
-    fn validators(&self, epoch: u64) -> Result<Validators, Fatal> {
-        let keys = self.application.validators(epoch).ok_or(Broken::NoValidators(epoch))?;
-        Ok(Validators::new(keys).ok_or(Broken::NoValidators(epoch))?)
+    fn stopping(&self) -> bool {
+        self.runtime.stopped().now_or_never().is_some()
     }
 
     /// What makes `block` final: the votes for it, or for the next block after it that has some.
-    async fn finality(&self, block: &ProposedBlock) -> Result<Finality, Fatal> {
+    /// `None` while the engine is being stopped.
+    async fn finality(&self, block: &ProposedBlock) -> Result<Option<Finality>, Fatal> {
         let height = block.header().height;
         let epoch = height / self.epoch_length;
-        let validators = self.validators(epoch)?;
+        let validators = validators(&*self.application, epoch)?;
         let last = (epoch * self.epoch_length + (self.epoch_length - 1))
             .min(height.saturating_add(MAX_DESCENDANTS as u64));
-        'again: loop {
+        loop {
             let mut descendants = Vec::new();
             let mut context = block.context_hash();
             for next in height..=last {
@@ -273,28 +291,30 @@ impl<E: Spawner + Clock> Committer<E> {
                     let cause = "it names strangers".to_owned();
                     return Err(Broken::Certificate(height, cause).into());
                 };
-                return Ok(Finality { descendants, certificate });
+                return Ok(Some(Finality { descendants, certificate }));
+            }
+            if self.stopping() {
+                return Ok(None);
             }
             // The archive delivers a block only when it knows why it is final, but it may write
             // the reason a moment later.
             tracing::debug!(height, "waiting for the certificate of a block");
             self.runtime.sleep(Duration::from_millis(50)).await;
-            continue 'again;
         }
     }
 
     /// Commits one final block, unless the application has it.
-    async fn commit(&self, block: &ProposedBlock) -> Result<(), Fatal> {
+    async fn commit(&self, block: &ProposedBlock) -> Result<Outcome, Fatal> {
         let (height, applied) = (block.header().height, self.application.applied());
         if height <= applied.height {
             if height == applied.height && block.id() != applied.id {
                 return Err(Broken::OtherChain(height).into());
             }
             self.board.committed(height);
-            return Ok(());
+            return Ok(Outcome::Committed);
         }
-        let finality = self.finality(block).await?;
-        let validators = self.validators(height / self.epoch_length)?;
+        let Some(finality) = self.finality(block).await? else { return Ok(Outcome::Stopping) };
+        let validators = validators(&*self.application, height / self.epoch_length)?;
         // What is stored here is what auditors check without the engine: it has to hold for them.
         finality
             .check(&self.chain, block.header(), &validators, self.epoch_length)
@@ -308,7 +328,7 @@ impl<E: Spawner + Clock> Committer<E> {
             .spawn(move |_| async move { application.commit(certified).await });
         commit.await.map_err(|_| Broken::Stopped("commit"))??;
         self.board.committed(height);
-        Ok(())
+        Ok(Outcome::Committed)
     }
 }
 
@@ -321,6 +341,31 @@ impl<E: Spawner + Clock> Committer<E> {
 /// If the engine's store fails while it runs: an engine that does not know what it has written
 /// must not go on. The process has to stop then too.
 pub async fn run<E, S, R, M, B>(
+    runtime: E,
+    setup: Setup,
+    application: Arc<dyn Application>,
+    networks: Networks<S, R>,
+    peers: M,
+    blocker: B,
+) -> Result<(), Fatal>
+where
+    E: Spawner + Metrics + CryptoRng + Clock + Storage + Network,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    M: PeerProvider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    let board = setup.board.clone();
+    let result = work(runtime, setup, application, networks, peers, blocker).await;
+    board.running(false);
+    match &result {
+        Ok(()) => tracing::info!("engine stops"),
+        Err(reason) => tracing::error!(%reason, "engine stops"),
+    }
+    result
+}
+
+async fn work<E, S, R, M, B>(
     runtime: E,
     setup: Setup,
     application: Arc<dyn Application>,
@@ -349,9 +394,10 @@ where
     let heard = Heard::default();
     let ear = |name, receiver| heard.listen(runtime.child(name), receiver);
     let (outbox, inbox) = networks.gossip;
+    let (outbox, clock) = (Arc::new(outbox), Arc::new(runtime.child("clock")));
     application.connect(Environment {
-        network: Arc::new(Outbox(outbox)),
-        clock: Arc::new(Time(runtime.child("clock"))),
+        network: Arc::new(Outbox(Arc::downgrade(&outbox))),
+        clock: Arc::new(Time::new(&clock)),
     });
 
     // In which epochs this key may vote.
@@ -406,15 +452,10 @@ where
     )
     .await
     .map_err(|cause| store_failed(cause.to_string()))?;
-    let first = application.validators(0).ok_or(Broken::NoValidators(0))?;
-    let genesis = ProposedBlock::genesis(&chain, &first).ok_or(Broken::NoValidators(0))?;
+    let genesis = ProposedBlock::genesis(&chain, &validators(&*application, 0)?);
     let digest = genesis.digest();
     let genesis = Digested::precomputed(genesis, digest);
-    let verifiers = Verifiers {
-        application: application.clone(),
-        chain,
-        known: Arc::default(),
-    };
+    let verifiers = Verifiers { application: application.clone(), chain, known: Arc::default() };
     let (actor, marshal, floor) = Marshal::<_, Standard<ProposedBlock>, _, _, _, _, _>::init(
         runtime.child("marshal"),
         finalizations,
@@ -455,8 +496,11 @@ where
     board.committed(applied);
     tracing::info!(applied, archived = processed, key = %own, "engine starts");
     for height in applied.saturating_add(1)..=processed {
-        let block = marshal.get_block(Height::new(height)).await.ok_or(Broken::NoBlock(height))?;
-        committer.commit(block.inner()).await?;
+        let block = marshal.get_block(Height::new(height)).await;
+        if committer.stopping() {
+            return Ok(());
+        }
+        committer.commit(block.ok_or(Broken::NoBlock(height))?.inner()).await?;
     }
 
     let mut epoch = Epoch::new((processed + 1) / epoch_length);
@@ -500,12 +544,9 @@ where
     let mut before: Option<Handle<()>> = None;
     loop {
         let number = epoch.get();
-        let validators = application.validators(number).ok_or(Broken::NoValidators(number))?;
-        track(number, &validators)?;
-        let set = keys::set(&validators);
-        let namespace = Validators::new(validators.iter().copied())
-            .map(|validators| namespace(&chain, &validators))
-            .ok_or(Broken::NoValidators(number))?;
+        let validators = validators(&*application, number)?;
+        track(number, validators.keys())?;
+        let (set, namespace) = (keys::set(validators.keys()), namespace(&chain, &validators));
         let sits = validators.contains(&own);
         let signing = if sits {
             guard.enter(number).await.map_err(record_failed)?
@@ -526,7 +567,12 @@ where
                 resumes,
                 "this node's record of votes was lost; it follows without voting"
             ),
-            _ => tracing::info!(epoch = number, validators = validators.len(), ?signing, "epoch"),
+            _ => tracing::info!(
+                epoch = number,
+                validators = validators.keys().len(),
+                ?signing,
+                "epoch"
+            ),
         }
 
         let closed = |_| Fatal::from(Broken::Stopped("network"));
@@ -551,7 +597,7 @@ where
         let convict = AttributableReporter::new(
             runtime.child("evidence").with_attribute("epoch", epoch),
             scheme.clone(),
-            Convict { application: application.clone(), validators: validators.into() },
+            Convict { application: application.clone(), validators: validators.keys().into() },
             Sequential,
             true,
         );
@@ -609,21 +655,16 @@ where
         };
         loop {
             commonware_macros::select! {
-                _ = &mut stop => {
-                    board.running(false);
-                    tracing::info!("engine stops");
-                    return Ok(());
-                },
+                _ = &mut stop => return Ok(()),
                 result = &mut engine => {
-                    tracing::error!(?result, "the engine of the epoch stopped");
-                    board.running(false);
+                    tracing::error!(?result, "the agreement of the epoch ended");
                     return Err(Broken::Stopped("agreement").into());
                 },
                 result = &mut archive_task => {
-                    tracing::error!(?result, "the archive stopped");
-                    board.running(false);
+                    tracing::error!(?result, "the archive ended");
                     return Err(Broken::Stopped("archive").into());
                 },
+                _ = runtime.sleep(TICK) => board.peers(heard.peers(runtime.current())),
                 message = early_votes.recv() => {
                     let Some((theirs, (peer, _))) = message else {
                         return Err(Broken::Stopped("votes").into());
@@ -640,9 +681,8 @@ where
                     let Some((block, acknowledge)) = block else {
                         return Err(Broken::Stopped("delivery").into());
                     };
-                    if let Err(fatal) = committer.commit(block.inner()).await {
-                        board.running(false);
-                        return Err(fatal);
+                    if committer.commit(block.inner()).await? == Outcome::Stopping {
+                        return Ok(());
                     }
                     board.peers(heard.peers(runtime.current()));
                     let ends = block.height() == last;

@@ -1,5 +1,5 @@
 //! Nodes in the engine's deterministic runtime: one thread, simulated time, network and disk. The
-//! same seed gives the same run. The node is the one of production, [`run`](crate::run::run).
+//! same seed gives the same run. The node is the one of production, [`run`](fn@crate::run::run).
 //!
 //! ```text
 //! let runner = deterministic::Runner::seeded(seed);

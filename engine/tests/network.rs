@@ -7,11 +7,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{Manner, Sets, Toy, constant, key, public_keys};
+use commonware_codec::varint::UInt;
+use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{ConflictingNotarize, Notarize, Proposal, Vote};
+use commonware_consensus::types::{Epoch, Round, View};
+use commonware_cryptography::sha256::Digest;
+use commonware_p2p::{Recipients, Sender as _};
+use commonware_parallel::Sequential;
 use commonware_runtime::{Runner as _, deterministic};
+use commonware_utils::test_rng;
+use placet_consensus::Fault;
 use placet_consensus::{Application as _, Signing};
+use placet_engine::keys;
 use placet_engine::run::Timeouts;
 use placet_engine::simulation::{LinkQuality, MemoryRecord, Node, SimulatedNetwork, SimulatedNode};
 use placet_protocol::block::BlockId;
+use placet_protocol::finality::{Validators, namespace};
 
 const LENGTH: u64 = 20;
 const TIMEOUTS: Timeouts =
@@ -353,5 +365,48 @@ fn gossip_reaches_everybody_or_the_one() {
         assert_eq!(heard(1), [&b"all"[..]]);
         assert_eq!(heard(2), [&b"all"[..], b"one"]);
         assert_eq!(world.toys[0].applied().height, world.toys[0].height());
+    });
+}
+
+#[test]
+fn who_votes_twice_is_convicted() {
+    simulate(12, |context| async move {
+        let mut world = World::new(context, constant(&public_keys(4)), &HONEST).await;
+        for i in 0..3 {
+            world.start(i).await;
+        }
+        world.reach(0, 3).await;
+        // The fourth is no node, but somebody with its key.
+        let culprit = key(3);
+        let validators = Validators::new(public_keys(4)).unwrap();
+        let scheme = Scheme::signer(
+            &namespace(&common::CHAIN, &validators),
+            keys::set(validators.keys()),
+            keys::private(&culprit),
+        )
+        .unwrap();
+        let mut votes = world.network.channels(&culprit.public()).await.votes.0;
+        let view = world.nodes[0].as_ref().unwrap().status().view + 2;
+        for payload in [[1; 32], [2; 32]] {
+            let round = Round::new(Epoch::zero(), View::new(view));
+            let proposal = Proposal::new(round, View::new(view - 1), Digest(payload));
+            let vote = Vote::Notarize(Notarize::sign(&scheme, proposal).unwrap());
+            // The epoch's number goes before what is sent.
+            let message = [&UInt(0u64).encode()[..], &vote.encode()[..]].concat();
+            votes.send(Recipients::All, message, true);
+        }
+        world.reach(0, 10).await;
+        for toy in &world.toys[..3] {
+            let state = toy.state.lock().unwrap();
+            let [evidence] = &state.evidence[..] else {
+                panic!("{} pieces of evidence", state.evidence.len())
+            };
+            assert_eq!(evidence.culprit, culprit.public());
+            assert_eq!((evidence.epoch, evidence.view), (0, view));
+            assert_eq!(evidence.kind, Fault::ConflictingNotarize);
+            let proof = ConflictingNotarize::<Scheme, Digest>::decode(evidence.proof.clone());
+            assert!(proof.unwrap().verify(&mut test_rng(), &scheme, &Sequential));
+        }
+        world.agree();
     });
 }
