@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{World, authority_keys, key};
-use placet_ledger::{Backend, Refusal, TimeBound};
+use placet_ledger::{Backend, BadBlock, Refusal, TimeBound};
 use placet_protocol::finality::{NotFinal, Validators, ends_epoch};
 use placet_protocol::genesis::{Authority, Checkpoint, NetworkKind};
 use placet_protocol::receipt::{BadReceipt, Receipt};
@@ -217,6 +219,34 @@ fn a_header_names_who_sits_behind_it_and_the_next_epoch_is_theirs() {
     }
     let digest = |world: &World| world.ledger.view().unwrap().full_digest().unwrap();
     assert_eq!(digest(&world), digest(&replica));
+}
+
+#[test]
+fn the_next_epochs_validators_are_known_before_the_end_of_this_one_is_final() {
+    let world = World::with_epochs_of(4);
+    let keys = authority_keys();
+    let appointment = appoint(&world, 1, &newcomer("fifth", 5), 5, &keys[..3]);
+    let mut ancestors = Vec::new();
+    // Blocks 2 and 3 end the epoch; nothing of it is committed.
+    for entries in [vec![world.entry(appointment)], vec![]] {
+        let proposer = keys[0].public();
+        let (time, bound) = (world.time(), TimeBound::Any);
+        let proposed = world.ledger.propose_on(&ancestors, entries, time, bound, proposer).unwrap();
+        assert_eq!(proposed.refused, []);
+        ancestors.push(Arc::new(proposed.block));
+    }
+    let proposed = |on: &[Arc<_>], n| {
+        let (time, bound) = (world.time(), TimeBound::Any);
+        let block =
+            world.ledger.propose_on(on, vec![], time, bound, key(n).public()).unwrap().block;
+        // Another replica judges it.
+        let other = World::with_epochs_of(4);
+        other.ledger.verify_on(on, &block, TimeBound::Any).unwrap()
+    };
+    assert_eq!(proposed(&ancestors, 5), Ok(()));
+    assert_eq!(proposed(&ancestors, 77), Err(BadBlock::Proposer));
+    assert_eq!(proposed(&ancestors[..1], 5), Err(BadBlock::Proposer), "still the old epoch");
+    assert_eq!(world.ledger.validators(1).unwrap(), None);
 }
 
 /// A chain whose authorities 1 to 4 became 2 to 5 in epoch 0, then 2 to 6 in epoch 2, with one
