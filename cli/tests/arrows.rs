@@ -14,7 +14,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prover", &["circuits", "params", "verifier"]),
     ("setup", &["circuits", "prover", "params"]),
     ("ledger", &["verifier", "registry"]),
-    ("node", &["ledger"]),
+    ("consensus", &["protocol"]),
+    ("engine", &["consensus"]),
+    ("node", &["ledger", "engine"]),
+    ("simulation", &["node"]),
     ("wallet", &["prover", "registry"]),
 ];
 

@@ -345,6 +345,24 @@ fn a_state_of_another_chain_stops_the_node() {
 }
 
 #[test]
+fn a_node_that_cannot_commit_stops_and_the_others_go_on() {
+    simulate(13, |context| async move {
+        let manners = [Manner::FullDisk, Manner::Honest, Manner::Honest, Manner::Honest];
+        let mut world = World::new(context, constant(&public_keys(4)), &manners).await;
+        world.start_all().await;
+        let node = world.nodes[0].take().unwrap();
+        let status = node.watch();
+        let end = node.wait().await.expect("nobody kills it");
+        let reason = end.expect_err("it goes on without its state").to_string();
+        assert!(reason.contains("no space left"), "{reason}");
+        assert!(!status.borrow().running);
+        assert_eq!(world.toys[0].height(), 2);
+        world.reach(1, LENGTH).await;
+        world.agree();
+    });
+}
+
+#[test]
 fn gossip_reaches_everybody_or_the_one() {
     simulate(11, |context| async move {
         let mut world = World::new(context, constant(&public_keys(4)), &HONEST).await;

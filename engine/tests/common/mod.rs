@@ -43,6 +43,8 @@ pub enum Manner {
     WrongHeight,
     /// Never proposes.
     Silent,
+    /// Cannot write the third block.
+    FullDisk,
 }
 
 #[derive(Default)]
@@ -190,6 +192,9 @@ impl Application for Toy {
             assert_eq!(header.height, applied.height + 1, "no gaps");
             assert_eq!(header.parent, applied.id, "one chain");
             assert_eq!(header.state, state_after(&applied.id), "an invalid block became final");
+            if self.manner == Manner::FullDisk && header.height == 3 {
+                return Err(Fatal::new("no space left on device"));
+            }
             let validators = self.validators(header.height / self.length).expect("known");
             let validators = Validators::new(validators).expect("a set");
             certified.check(&CHAIN, &validators, self.length).expect("a certificate that holds");
