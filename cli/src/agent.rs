@@ -214,7 +214,7 @@ fn act(app: &mut App, name: &Name, target: &Target, count: Option<usize>) -> Res
     };
     let done = chain.execute(&transaction)?;
     let did = if count.is_some() { "froze" } else { "released" };
-    let tip = chain.node().tip().map_err(|error| crate::chain::node_failure(&error))?;
+    let tip = chain.tip(app)?;
     let text = format!("{did} in block {}, {}", done.height, time::format(tip.time));
     let json = json!({
         "did": did, "asset": asset.to_string(), "transaction": done.id.to_string(),

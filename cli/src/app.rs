@@ -7,11 +7,14 @@ use clap::Args;
 use placet_node::files::read_genesis;
 use placet_wallet::files::Existing;
 use placet_wallet::keystore::{self, Cost, KeystoreError, RoleKeys};
+use placet_wallet::remote::NodeUrl;
 use placet_wallet::seed::Phrase;
 
-use crate::chain::{Chain, file_failure};
+use crate::chain::Chain;
 use crate::data::{DataDir, Home, Lock, Name, Party, Public};
 use crate::fail::{Exit, Failure, Result};
+use crate::local::{Local, file_failure};
+use crate::nodes::Nodes;
 use crate::progress::Progress;
 use crate::secret::Passphrases;
 use crate::time;
@@ -22,6 +25,17 @@ pub struct Options {
     /// Directory that holds keys and the embedded network [default: the user's data directory]
     #[arg(long, global = true, env = "PLACET_DATA", value_name = "DIR", hide_env_values = true)]
     pub data: Option<PathBuf>,
+
+    /// Ask this node instead of those that the data directory knows; repeat it for several
+    #[arg(
+        long = "node",
+        global = true,
+        env = "PLACET_NODES",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub nodes: Vec<NodeUrl>,
 
     /// Print one JSON value on standard output; errors as JSON on standard error
     #[arg(long, global = true)]
@@ -46,6 +60,8 @@ pub struct Options {
 pub struct App {
     /// Where everything is.
     pub data: DataDir,
+    /// Nodes that were named on the command line or in the environment.
+    pub nodes: Vec<NodeUrl>,
     /// Progress on the terminal.
     pub progress: Progress,
     /// Where passphrases come from.
@@ -62,6 +78,7 @@ impl App {
     pub fn new(options: Options) -> Result<Self> {
         Ok(Self {
             data: DataDir::new(options.data)?,
+            nodes: options.nodes,
             progress: Progress::new(options.quiet),
             passphrases: Passphrases::new(options.passphrase_fd),
             block_time: options.block_time,
@@ -78,12 +95,41 @@ impl App {
         Ok(())
     }
 
-    /// Locks the data directory and opens the network in it.
+    /// Locks the data directory and opens its network: the one in it, or the nodes it uses.
     pub fn chain(&mut self) -> Result<Chain> {
+        if Nodes::are_used(&self.data) {
+            return self.nodes().map(|nodes| Chain::Nodes(Box::new(nodes)));
+        }
         // Asked first: looking for a network in the wrong place should not leave a directory there.
         read_genesis(&self.data.network()).map_err(|error| file_failure(&error))?;
+        if !self.nodes.is_empty() {
+            return Err(Failure::input(
+                "embedded",
+                "this data directory holds an embedded network and uses no nodes",
+                "leave --node and PLACET_NODES out, or use another directory with --data",
+            ));
+        }
         self.lock()?;
-        Chain::open(&self.data, self.progress, self.block_time)
+        let local = Local::open(&self.data, self.progress, self.block_time)?;
+        Ok(Chain::Local(Box::new(local)))
+    }
+
+    /// Locks the data directory and takes up what an earlier command has left unfinished.
+    pub fn nodes(&mut self) -> Result<Nodes> {
+        if self.block_time.is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "usage",
+                "--block-time is for networks embedded in the data directory",
+                "`placet devnet advance` moves the time of running nodes",
+            ));
+        }
+        self.lock()?;
+        let nodes = Nodes::open(&self.data, &self.nodes, self.progress)?;
+        for news in nodes.take_up()? {
+            self.progress.note(&news);
+        }
+        Ok(nodes)
     }
 
     /// Makes a party with fresh keys, or with the keys of a phrase.

@@ -4,7 +4,6 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use placet_ledger::AssetRecord;
 use placet_protocol::field::AttestorId;
 use placet_protocol::transaction::PublishedPolicy;
 use placet_protocol::transaction::asset::{Metadata, Registration};
@@ -16,7 +15,7 @@ use placet_wallet::view::{self, AssetState};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::chain::{Chain, node_failure};
+use crate::chain::Chain;
 use crate::data::{Home, Name, Party};
 use crate::fail::{Failure, Result};
 use crate::output::{Report, Table, fields};
@@ -122,7 +121,7 @@ impl Desk {
     /// Opens the issuer of an asset, which is found by its key.
     fn of(app: &mut App, text: &str) -> Result<(Self, AssetState)> {
         let chain = app.chain()?;
-        let record = find(&chain, text)?;
+        let record = lookup::asset(&chain.public(app)?.read()?, text)?;
         for home in app.data.homes(Party::Issuer)? {
             if home.public()?.key == Some(record.registration.issuer) {
                 let desk = Self::open(app, chain, &home)?;
@@ -139,16 +138,6 @@ impl Desk {
             "use the data directory of its issuer",
         ))
     }
-}
-
-/// An asset by its name, its id, or the beginning of its id, from the open ledger.
-fn find(chain: &Chain, text: &str) -> Result<AssetRecord> {
-    let assets = chain.node().view().map_err(|error| node_failure(&error))?.assets()?;
-    let fits = |asset: &&AssetRecord| {
-        asset.registration.metadata.name == text || lookup::starts_with(&asset.id.to_string(), text)
-    };
-    let found: Vec<_> = assets.iter().filter(fits).collect();
-    lookup::one(&found, text, "asset", "`placet asset list` shows all").cloned()
 }
 
 /// Reads a policy file; its attestors are names on the network or ids.
@@ -273,10 +262,11 @@ fn terms(registration: &Registration) -> AssetTerms {
 
 fn show(app: &mut App, text: &str) -> Result<Report> {
     let chain = app.chain()?;
-    let record = find(&chain, text)?;
-    let names = chain.node().view().map_err(|error| node_failure(&error))?.attestors()?;
+    let txn = chain.public(app)?.read()?;
+    let record = lookup::asset(&txn, text)?;
+    let names = view::attestors(&txn)?;
     let alias = |id: AttestorId| {
-        names.iter().find(|record| record.id() == id).map(|record| record.name.clone())
+        names.iter().find(|record| record.id == id).map(|record| record.name.clone())
     };
     let registration = &record.registration;
     let metadata = &registration.metadata;
@@ -291,7 +281,7 @@ fn show(app: &mut App, text: &str) -> Result<Report> {
         ("asset", record.id.to_string()),
         (
             "supply",
-            format!("{} of {}", units(record.outstanding()), units(registration.authorised_supply)),
+            format!("{} of {}", units(record.supply), units(registration.authorised_supply)),
         ),
         ("holders", holders),
         ("state", if record.paused { "paused" } else { "open" }.to_owned()),
@@ -304,12 +294,8 @@ fn show(app: &mut App, text: &str) -> Result<Report> {
     if !metadata.legend.is_empty() {
         lines.push(("legend", metadata.legend.clone()));
     }
-    let text = format!(
-        "{}\n\nPolicy, version {}:\n{}",
-        fields(&lines),
-        record.policy_version,
-        words.trim_end()
-    );
+    let text =
+        format!("{}\n\nPolicy, version {}:\n{}", fields(&lines), record.version, words.trim_end());
     let mut json = summary(&record);
     if let Value::Object(object) = &mut json {
         object.insert("legend".into(), json!(metadata.legend));
@@ -320,18 +306,18 @@ fn show(app: &mut App, text: &str) -> Result<Report> {
     Ok(Report::new(text, json))
 }
 
-fn summary(record: &AssetRecord) -> Value {
+fn summary(record: &AssetState) -> Value {
     let registration = &record.registration;
     let metadata = &registration.metadata;
     let units = |n| amount::format(n, metadata.decimals);
     json!({
         "asset": record.id.to_string(), "name": metadata.name, "decimals": metadata.decimals,
         "isin": metadata.isin.map(|isin| isin.to_string()),
-        "supply": units(record.outstanding()),
+        "supply": units(record.supply),
         "authorised_supply": units(registration.authorised_supply),
         "holders": registration.count_holders.then_some(record.holders),
         "max_holders": registration.policy.max_holders, "paused": record.paused,
-        "policy_version": record.policy_version, "issuer": registration.issuer.to_string(),
+        "policy_version": record.version, "issuer": registration.issuer.to_string(),
         "agent": registration.agent.signing.to_string(),
     })
 }
@@ -362,16 +348,16 @@ fn policy_json(policy: &PublishedPolicy) -> Value {
 
 fn list(app: &mut App) -> Result<Report> {
     let chain = app.chain()?;
-    let view = chain.node().view().map_err(|error| node_failure(&error))?;
+    let txn = chain.public(app)?.read()?;
     let mut table = Table::new(&["asset", "id", "supply", "holders", "state"], &[2, 3]);
     let mut rows = Vec::new();
-    for record in view.assets()? {
+    for record in view::assets(&txn)? {
         let metadata = &record.registration.metadata;
         let counted = record.registration.count_holders;
         table.row(vec![
             metadata.name.clone(),
             record.id.to_string()[..8].to_owned(),
-            amount::format(record.outstanding(), metadata.decimals),
+            amount::format(record.supply, metadata.decimals),
             if counted { record.holders.to_string() } else { "-".to_owned() },
             if record.paused { "paused" } else { "open" }.to_owned(),
         ]);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use placet_protocol::genesis::name_is_valid;
+use placet_protocol::request::Request;
 use placet_protocol::tags::{FederationKey, Identifier};
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transaction::registry::{Admission, AdmitAttestor};
@@ -15,10 +16,12 @@ use placet_wallet::client::Progress as Step;
 use placet_wallet::files::{Existing, write_atomically};
 use placet_wallet::keystore::{Role, RoleKeys};
 use placet_wallet::network::Submitted;
+use placet_wallet::view;
 use serde_json::json;
 
 use crate::app::{App, fresh_phrase};
-use crate::chain::{Chain, node_failure};
+use crate::authorities;
+use crate::chain::Chain;
 use crate::control::{self, Evidence, Session};
 use crate::data::{Name, Party, Public};
 use crate::fail::{Failure, Result};
@@ -39,7 +42,7 @@ pub struct Which {
 /// Commands of an attestor.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make an attestor and have the network's authorities admit it
+    /// Make an attestor, and on a development network have the authorities admit it
     ///
     /// Attestors of one network share a federation key, by which one person is kept to one key. The
     /// first attestor makes it, others get it from one who has it.
@@ -53,10 +56,23 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         join: Option<Name>,
     },
-    /// Ask the authorities again to admit an attestor whose keys exist
+    /// Write the request to be admitted, which the network's authorities approve
+    Request {
+        #[command(flatten)]
+        which: Which,
+        /// The file; each authority makes an approval from it with `placet node keys approve`
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Have the network admit an attestor whose keys exist, with the authorities' approvals
+    ///
+    /// On a development network of this machine the stored keys of its authorities approve.
     Admit {
         #[command(flatten)]
         which: Which,
+        /// An authority's approval; repeat it for each
+        #[arg(long = "approval", value_name = "FILE")]
+        approvals: Vec<PathBuf>,
     },
     /// Make a challenge for the identification session with a holder elsewhere
     ///
@@ -120,7 +136,8 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         Command::New { which, title, join } => {
             create(app, &which.attestor, title.as_deref(), join.as_ref())
         }
-        Command::Admit { which } => admit_again(app, &which.attestor),
+        Command::Request { which, out } => request(app, &which.attestor, out),
+        Command::Admit { which, approvals } => admit_known(app, &which.attestor, approvals),
         Command::Challenge { which } => control::fresh(app, &which.attestor),
         Command::Issue { which, to, person, session, reference } => {
             let evidence = Evidence::of(app, to, session)?;
@@ -191,7 +208,7 @@ fn create(app: &mut App, name: &Name, title: Option<&str>, join: Option<&Name>) 
     app.lock()?;
     app.data.must_be_free(Party::Attestor, name)?;
     let chain = app.chain()?;
-    let taken = chain.node().view().map_err(|error| node_failure(&error))?.attestors()?;
+    let taken = view::attestors(&chain.public(app)?.read()?)?;
     if taken.iter().any(|attestor| attestor.name == title) {
         let message = format!("the network has an attestor named `{title}` already");
         return Err(Failure::input("exists", message, "choose another with --title"));
@@ -213,34 +230,63 @@ fn create(app: &mut App, name: &Name, title: Option<&str>, join: Option<&Name>) 
     let keys = RoleKeys { role: Role::Attestor, phrase, federation: Some(federation) };
     let public = Public { address: None, key: Some(key), name: Some(title.clone()) };
     app.new_party(Party::Attestor, name, &keys, &public)?;
-    let done = admit(&chain, &keys, &title)?;
     let id = key.attestor_id();
+    // Only a development network stores its authorities' keys.
+    let done = match chain.authority_keys()? {
+        Some(_) => Some(admit(&chain, &keys, &title, &[])?),
+        None => None,
+    };
+    let state = match &done {
+        Some(done) => format!("admitted in block {}", done.height),
+        None => "not admitted yet: `placet attestor request` asks the authorities".to_owned(),
+    };
     let text = format!(
-        "attestor {title}\nid {id}\nadmitted in block {}\nback up its directory: the ledger cannot \
-         restore keys and records",
-        done.height
+        "attestor {title}\nid {id}\n{state}\nback up its directory: the ledger cannot restore keys \
+         and records"
     );
     let json = json!({
         "attestor": name.to_string(), "title": title, "id": id.to_string(),
-        "key": key.to_string(), "height": done.height,
+        "key": key.to_string(), "height": done.map(|done| done.height),
     });
     Ok(Report::new(text, json))
 }
 
-fn admit(chain: &Chain, keys: &RoleKeys, title: &str) -> Result<Submitted> {
+fn request(app: &mut App, name: &Name, out: &Path) -> Result<Report> {
+    let public = app.data.home(Party::Attestor, name)?.public()?;
+    let title = public.name.unwrap_or_else(|| name.to_string());
+    let key = public.key.ok_or_else(|| {
+        let message = format!("attestor {name} has no key on file");
+        Failure::input("file", message, "restore the directory from a copy")
+    })?;
+    let chain = app.chain()?;
+    let admission = Admission { name: title.clone(), key };
+    authorities::write_request(out, &Request::admission(&chain.id(), admission))?;
+    let text = format!(
+        "request {}\npass it on to the authorities: more than half of them approve it with `placet \
+         node keys approve`, then `placet attestor admit --approval FILE …` submits it",
+        out.display()
+    );
+    let json = json!({
+        "title": title, "key": key.to_string(), "request": out.display().to_string(),
+    });
+    Ok(Report::new(text, json))
+}
+
+fn admit(chain: &Chain, keys: &RoleKeys, title: &str, files: &[PathBuf]) -> Result<Submitted> {
     let signing = keys.phrase.seed().signing_key();
     let admission = Admission { name: title.to_owned(), key: signing.public() };
-    let approvals = chain.node().approvals(&admission);
-    let admit = AdmitAttestor::new(admission, approvals, &chain.node().chain(), &signing);
+    let request = Request::admission(&chain.id(), admission.clone());
+    let approvals = authorities::approvals(chain, &request, files)?;
+    let admit = AdmitAttestor::new(admission, approvals, &chain.id(), &signing);
     chain.execute(&Transaction::AdmitAttestor(admit))
 }
 
-fn admit_again(app: &mut App, name: &Name) -> Result<Report> {
+fn admit_known(app: &mut App, name: &Name, files: &[PathBuf]) -> Result<Report> {
     let home = app.data.home(Party::Attestor, name)?;
     let title = home.public()?.name.unwrap_or_else(|| name.to_string());
     let chain = app.chain()?;
     let keys = app.unlock(&home)?;
-    let done = admit(&chain, &keys, &title)?;
+    let done = admit(&chain, &keys, &title, files)?;
     let text = format!("admitted {title} in block {}", done.height);
     Ok(Report::new(text, json!({ "title": title, "height": done.height })))
 }
@@ -313,7 +359,7 @@ fn revoke(app: &mut App, name: &Name, index: u64, urgent: bool) -> Result<Report
     let mut desk = Desk::open(app, name)?;
     let transaction = desk.attestor.revoke(index, urgent)?;
     let done = desk.chain.execute(&transaction)?;
-    let window = desk.chain.node().genesis().params.root_window;
+    let window = desk.chain.genesis().params.root_window;
     let when = if urgent { "at once".to_owned() } else { format!("within {window} seconds") };
     let text = format!("revoked credential {index} in block {}; binding {when}", done.height);
     let json = json!({
@@ -358,15 +404,15 @@ fn issued(app: &mut App, name: &Name) -> Result<Report> {
 
 fn admitted(app: &mut App) -> Result<Report> {
     let chain = app.chain()?;
-    let view = chain.node().view().map_err(|error| node_failure(&error))?;
+    let txn = chain.public(app)?.read()?;
     let mut table = Table::new(&["attestor", "id", "admitted in block"], &[2]);
     let mut rows = Vec::new();
-    for record in view.attestors()? {
-        let id = record.id().to_string();
+    for record in view::attestors(&txn)? {
+        let id = record.id.to_string();
         table.row(vec![record.name.clone(), id.clone(), record.admitted_at.to_string()]);
         rows.push(json!({
             "title": record.name, "id": id, "key": record.key.to_string(),
-            "admitted_at": record.admitted_at, "dismissed": record.dismissed,
+            "admitted_at": record.admitted_at, "dismissed": false,
         }));
     }
     let text = if rows.is_empty() { "none".to_owned() } else { table.to_string() };

@@ -1,268 +1,180 @@
-//! The embedded network of a data directory, as the wallet's library sees a network.
+//! The network of a data directory: embedded in this command, or nodes behind HTTP. Commands need
+//! not know which.
 
-use std::cell::RefCell;
-use std::path::Path;
-
-use placet_circuits::circuit::Circuit;
-use placet_node::files::read_genesis;
-use placet_node::{Clock, Embedded, FileError, KeySource, NodeError, SubmitError as NodeSubmit};
-use placet_params::file::{Kind, file_name};
-use placet_params::{CircuitDigest, KeyPolicy, ProvingKey, VerifyingKey};
-use placet_protocol::block::{BlockId, CertifiedBlock};
-use placet_protocol::genesis::{Genesis, NetworkKind};
-use placet_protocol::statement::Statement;
-use placet_protocol::transaction::Transaction;
+use placet_protocol::block::{CertifiedBlock, body_hash};
+use placet_protocol::finality::epoch_of;
+use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::receipt::Receipt;
+use placet_protocol::signing::SigningKey;
+use placet_protocol::transaction::{Transaction, TxId};
 use placet_protocol::transfer::Transfer;
 use placet_prover::Prover;
-use placet_setup::{Stage, default_cache_dir, development_keys};
-use placet_wallet::network::{Network, NetworkError, Rejection, Status, SubmitError, Submitted};
+use placet_wallet::client::{Client, Progress as Step};
+use placet_wallet::issuer::Watch;
+use placet_wallet::network::{Network, NetworkError, Status, SubmitError, Submitted};
+use placet_wallet::view::{self, Tip};
 
-use crate::data::DataDir;
-use crate::fail::{Exit, Failure, Result};
-use crate::progress::Progress;
-use crate::time;
-
-/// Seconds by which the last block may be ahead of the clock before time is taken to stand still.
-const AHEAD: u64 = placet_node::embedded::DRIFT;
+use crate::app::App;
+use crate::fail::{Failure, Result};
+use crate::local::{Local, node_failure};
+use crate::nodes::Nodes;
+use crate::refusals::sync_failure;
 
 /// An open network.
-pub struct Chain {
-    node: Embedded,
-    keys: std::path::PathBuf,
-    progress: Progress,
-    /// Why the node failed, behind the seam's plain word for it.
-    failed: RefCell<Option<NodeError>>,
+pub enum Chain {
+    /// Four authorities in this process.
+    Local(Box<Local>),
+    /// Nodes elsewhere.
+    Nodes(Box<Nodes>),
 }
 
 impl Chain {
-    /// Opens the network of a data directory and moves its time where it should be.
-    pub fn open(data: &DataDir, progress: Progress, block_time: Option<u64>) -> Result<Self> {
-        let dir = data.network();
-        let genesis = read_genesis(&dir).map_err(|error| file_failure(&error))?;
-        if genesis.kind != NetworkKind::Dev {
-            return Err(Failure::input(
-                "not-dev",
-                "only development networks run embedded in this command",
-                "use a data directory made by `placet network init`",
-            ));
+    /// The genesis that the user trusts.
+    pub fn genesis(&self) -> &Genesis {
+        match self {
+            Self::Local(local) => local.node().genesis(),
+            Self::Nodes(nodes) => nodes.genesis(),
         }
-        let working = progress.spinner("opening the network");
-        let key = verifying_key(&dir, &genesis)?;
-        let open = |clock| Embedded::open(&dir, &key, KeySource::Stored, clock);
-        let mut node = open(Clock::System).map_err(|error| node_failure(&error))?;
-        let tip = node.tip().map_err(|error| node_failure(&error))?.time;
-        let target = match block_time {
-            Some(time) if time < tip => return Err(before_tip(time, tip)),
-            Some(time) => Some(time),
-            // Somebody moved this network's time ahead: it stands still until the clock is there.
-            None if tip > time::now()?.saturating_add(AHEAD) => Some(tip),
-            None => None,
-        };
-        if let Some(target) = target {
-            drop(node);
-            node = open(Clock::Manual).map_err(|error| node_failure(&error))?;
-            if target > tip {
-                node.advance_time(target - tip).map_err(|error| node_failure(&error))?;
-            }
-        }
-        drop(working);
-        Ok(Self { node, keys: dir, progress, failed: RefCell::default() })
     }
 
-    /// The four authorities.
-    pub fn node(&self) -> &Embedded {
-        &self.node
+    /// The chain id.
+    pub fn id(&self) -> ChainId {
+        self.genesis().chain_id()
     }
 
-    /// Makes a block if the last one is too old to prove against.
+    fn network(&self) -> &dyn Network {
+        match self {
+            Self::Local(local) => &**local,
+            Self::Nodes(nodes) => &**nodes,
+        }
+    }
+
+    /// Makes a block if the last one is too old to prove against; running authorities make one in
+    /// time by themselves.
     pub fn freshen(&self) -> Result<()> {
-        self.node.heartbeat().map_err(|error| node_failure(&error))
+        match self {
+            Self::Local(local) => local.freshen(),
+            Self::Nodes(_) => Ok(()),
+        }
     }
 
     /// Sends a transaction that carries no proof and waits until it is final.
     pub fn execute(&self, transaction: &Transaction) -> Result<Submitted> {
-        let _working = self.progress.spinner("waiting for the authorities");
-        self.submit(transaction).map_err(|error| self.submit_failure(&error))
+        match self {
+            Self::Local(local) => local.execute(transaction),
+            Self::Nodes(nodes) => nodes.execute(transaction),
+        }
     }
 
     /// The prover with this network's key.
     pub fn prover(&self) -> Result<Prover<Transfer>> {
-        let _working = self.progress.spinner("loading the proving key");
-        let digest = pinned_digest(self.node.genesis())?;
-        let path = self.keys.join(file_name(&digest, Kind::Proving));
-        let key = ProvingKey::<Transfer>::load(&path, &digest, KeyPolicy::Dev)
-            .map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))?;
-        Prover::new(key).map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))
+        match self {
+            Self::Local(local) => local.prover(),
+            Self::Nodes(nodes) => nodes.prover(),
+        }
     }
 
-    /// A failed question, with the node's own reason if it gave one.
+    /// What everybody sees of the network, up to its newest block, each of which was checked.
+    pub fn public(&self, app: &App) -> Result<Client<Watch>> {
+        let path = match self {
+            Self::Local(_) => app.data.network().join("public.redb"),
+            Self::Nodes(_) => app.data.remote().join("public.redb"),
+        };
+        let mut client = Client::open(&path, self.genesis(), Watch)?;
+        let task = app.progress.bar("following the ledger");
+        let mut show = |step: Step| task.at(step.height, step.of);
+        client.sync(self.network(), &mut show).map_err(|error| sync_failure(self, error))?;
+        Ok(client)
+    }
+
+    /// The newest block, checked.
+    pub fn tip(&self, app: &App) -> Result<Tip> {
+        Ok(self.public(app)?.tip()?)
+    }
+
+    /// A final block, checked; `None` above the tip.
+    pub fn block(&self, public: &Client<Watch>, height: u64) -> Result<Option<CertifiedBlock>> {
+        if height == 0 || height > public.tip()?.height {
+            return Ok(None);
+        }
+        let mut found = self.blocks(height, 1).map_err(|error| self.network_failure(&error))?;
+        let Some(block) = found.pop() else { return Ok(None) };
+        let (chain, length) = (self.id(), self.genesis().params.epoch_length);
+        let network = view::Network::new(self.genesis());
+        let validators = view::validators(&public.read()?, &network, epoch_of(height, length))?;
+        let whole = body_hash(&chain, &block.block.entries) == block.block.header.body;
+        if block.block.header.height != height || !whole {
+            return Err(unshown("the node's block is not the one that was asked for"));
+        }
+        block.check(&chain, &validators, length).map_err(unshown)?;
+        Ok(Some(block))
+    }
+
+    /// The receipt of a transaction, checked against the genesis; `None` if it is not final.
+    pub fn receipt(&self, id: TxId) -> Result<Option<Receipt>> {
+        match self {
+            Self::Local(local) => {
+                let view = local.node().view().map_err(|error| node_failure(&error))?;
+                Ok(view.receipt(id)?)
+            }
+            Self::Nodes(nodes) => {
+                nodes.remote().receipt(id).map_err(|error| self.network_failure(&error))
+            }
+        }
+    }
+
+    /// The authorities' keys where a development network stores them for this command.
+    pub fn authority_keys(&self) -> Result<Option<Vec<SigningKey>>> {
+        match self {
+            Self::Local(local) => local.authority_keys().map(Some),
+            Self::Nodes(nodes) => nodes.authority_keys(),
+        }
+    }
+
+    /// The key that signs sanctions lists, where a development network stores it.
+    pub fn publisher(&self) -> Result<Option<SigningKey>> {
+        match self {
+            Self::Local(local) => local.publisher().map(Some),
+            Self::Nodes(nodes) => nodes.publisher(),
+        }
+    }
+
+    /// A failed question, with what is known about the reason.
     pub fn network_failure(&self, error: &NetworkError) -> Failure {
-        match self.failed.take() {
-            Some(reason) => node_failure(&reason),
-            None => Failure::internal(error),
+        match self {
+            Self::Local(local) => local.network_failure(error),
+            Self::Nodes(nodes) => nodes.network_failure(error),
         }
     }
+}
 
-    /// A refused or failed submission.
-    pub fn submit_failure(&self, error: &SubmitError) -> Failure {
-        match error {
-            SubmitError::Rejected(rejection) => rejected(rejection),
-            SubmitError::Network(error) => self.network_failure(error),
-        }
-    }
-
-    fn answer<T>(
-        &self,
-        answer: std::result::Result<T, NodeError>,
-    ) -> std::result::Result<T, NetworkError> {
-        answer.map_err(|error| {
-            self.failed.replace(Some(error));
-            NetworkError::Failed
-        })
-    }
+fn unshown(why: impl ToString) -> Failure {
+    Failure::new(
+        crate::fail::Exit::Evidence,
+        "not-final",
+        why.to_string(),
+        "ask another node: name several with --node",
+    )
 }
 
 impl Network for Chain {
     fn genesis(&self) -> std::result::Result<Genesis, NetworkError> {
-        Ok(self.node.genesis().clone())
+        self.network().genesis()
     }
-
     fn status(&self) -> std::result::Result<Status, NetworkError> {
-        let tip = self.answer(self.node.tip())?;
-        Ok(Status { height: tip.height, time: tip.time, id: BlockId(tip.block) })
+        self.network().status()
     }
-
     fn blocks(
         &self,
         from: u64,
         max: usize,
     ) -> std::result::Result<Vec<CertifiedBlock>, NetworkError> {
-        let view = self.answer(self.node.view())?;
-        let store =
-            |error| self.answer(Err(NodeError::Ledger(placet_ledger::LedgerError::from(error))));
-        let mut blocks = Vec::new();
-        for height in from..from.saturating_add(max as u64) {
-            match view.block(height).or_else(store)? {
-                Some(block) => blocks.push(block),
-                None => break,
-            }
-        }
-        Ok(blocks)
+        self.network().blocks(from, max)
     }
-
     fn submit(&self, transaction: &Transaction) -> std::result::Result<Submitted, SubmitError> {
-        match self.node.submit(transaction) {
-            Ok(receipt) => Ok(Submitted { id: receipt.id, height: receipt.height }),
-            Err(NodeSubmit::Refused(refusal)) => Err(SubmitError::Rejected(Rejection {
-                code: refusal.code().to_owned(),
-                message: refusal.to_string(),
-            })),
-            Err(NodeSubmit::Node(error)) => Ok(self.answer(Err(error))?),
-        }
+        self.network().submit(transaction)
     }
-}
-
-/// Makes a development network: keys from the cache or made now, a genesis, four authorities.
-pub fn init(data: &DataDir, progress: Progress, name: &str, time: u64) -> Result<Genesis> {
-    let dir = data.network();
-    if read_genesis(&dir).is_ok() {
-        return Err(Failure::input(
-            "exists",
-            format!("{} holds a network already; it was not touched", dir.display()),
-            "use another directory with --data",
-        ));
+    fn distrust(&self) -> bool {
+        self.network().distrust()
     }
-    let (proving, verifying) = keys(progress)?;
-    let mut seed = zeroize::Zeroizing::new([0u8; 32]);
-    getrandom::fill(seed.as_mut_slice())?;
-    let pins = vec![placet_node::pin(&verifying)];
-    let (genesis, secrets) = placet_node::dev_network(name, time, Default::default(), pins, &seed)
-        .map_err(|error| Failure::from_error(Exit::Input, "genesis", &error))?;
-    std::fs::create_dir_all(&dir).map_err(|error| Failure::file(&dir, &error))?;
-    // The network keeps its own copy: a cache may be cleared, and other keys would be other ones.
-    let digest = verifying.circuit();
-    let path = dir.join(file_name(&digest, Kind::Proving));
-    proving.save(&path).map_err(|error| Failure::file(&path, &error))?;
-    let path = dir.join(file_name(&digest, Kind::Verifying));
-    verifying.save(&path).map_err(|error| Failure::file(&path, &error))?;
-    placet_node::write_network(&dir, &genesis, Some(&secrets))
-        .map_err(|error| file_failure(&error))?;
-    Ok(genesis)
-}
-
-/// The development keys, with progress.
-pub fn keys<C: Circuit>(progress: Progress) -> Result<(ProvingKey<C>, VerifyingKey<C>)> {
-    let failed = |error: placet_setup::CacheError| Failure::from_error(Exit::Input, "keys", &error);
-    let working = progress.spinner("loading the proving key");
-    let mut show = |stage: Stage<'_>| {
-        working.says(&match stage {
-            Stage::Waiting => "waiting for another process that makes the keys".to_owned(),
-            Stage::Loading => "checking the proving key".to_owned(),
-            Stage::Damaged { file, cause } => format!("the {file} key is made again: {cause}"),
-            Stage::Generating { rows } => {
-                format!("making development keys for {rows} rows: once, under a minute")
-            }
-            Stage::Saving => "saving the keys".to_owned(),
-            Stage::Ready => "ready".to_owned(),
-        });
-    };
-    development_keys::<C>(&default_cache_dir().map_err(failed)?, &mut show).map_err(failed)
-}
-
-fn pinned_digest(genesis: &Genesis) -> Result<CircuitDigest> {
-    let pin = genesis.circuit(Transfer::NAME).ok_or_else(|| {
-        Failure::input(
-            "genesis",
-            "the network pins no verifying key for `transfer`",
-            "make another network with `placet network init`",
-        )
-    })?;
-    Ok(CircuitDigest(pin.circuit_digest.0))
-}
-
-fn verifying_key(dir: &Path, genesis: &Genesis) -> Result<VerifyingKey<Transfer>> {
-    let digest = pinned_digest(genesis)?;
-    let path = dir.join(file_name(&digest, Kind::Verifying));
-    VerifyingKey::load(&path, &digest, KeyPolicy::Dev)
-        .map_err(|error| Failure::from_error(Exit::Input, "verifying-key", &error))
-}
-
-/// The ledger's word.
-pub fn rejected(rejection: &Rejection) -> Failure {
-    let (message, help) =
-        rejection.message.split_once("; ").unwrap_or((&rejection.message, "see the rule's code"));
-    Failure::new(Exit::Ledger, &rejection.code, format!("the ledger refused: {message}"), help)
-}
-
-/// The network's files.
-pub fn file_failure(error: &FileError) -> Failure {
-    match error {
-        FileError::NoNetwork(dir) => Failure::input(
-            "no-network",
-            format!("there is no network in {}", dir.display()),
-            "`placet network init` makes a development network; see also --data",
-        ),
-        other => Failure::from_error(Exit::Input, "network-file", other),
-    }
-}
-
-/// The node as a whole.
-pub fn node_failure(error: &NodeError) -> Failure {
-    match error {
-        NodeError::File(error) => file_failure(error),
-        NodeError::Key(error) => Failure::from_error(Exit::Input, "verifying-key", error),
-        other => Failure::internal(other),
-    }
-}
-
-fn before_tip(time: u64, tip: u64) -> Failure {
-    Failure::input(
-        "block-time",
-        format!(
-            "--block-time {} is before the last block, {}",
-            time::format(time),
-            time::format(tip)
-        ),
-        "time only moves forward: choose a later one",
-    )
 }

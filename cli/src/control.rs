@@ -7,10 +7,11 @@ use placet_protocol::address::Address;
 use placet_protocol::possession::Possession;
 use placet_protocol::wire::Wire;
 use placet_wallet::attestor::Attestor;
+use placet_wallet::view;
 use serde_json::json;
 
 use crate::app::App;
-use crate::chain::{Chain, node_failure};
+use crate::chain::Chain;
 use crate::data::{Home, Name, Party};
 use crate::fail::{Failure, Result};
 use crate::lookup;
@@ -82,8 +83,7 @@ impl Evidence {
             Self::Here(home) => {
                 let challenge = random()?;
                 let seed = app.unlock(&home)?.phrase.seed();
-                let chain = chain.node().chain();
-                let answer = seed.answer(&chain, attestor.id(), &challenge, &random()?);
+                let answer = seed.answer(&chain.id(), attestor.id(), &challenge, &random()?);
                 (challenge, answer)
             }
         };
@@ -112,14 +112,12 @@ pub fn fresh(app: &App, name: &Name) -> Result<Report> {
 pub fn reply(app: &mut App, name: &Name, id: &str, challenge: &Challenge) -> Result<Report> {
     let home = app.data.home(Party::Wallet, name)?;
     let chain = app.chain()?;
-    let admitted = chain.node().view().map_err(|error| node_failure(&error))?.attestors()?;
-    let fits = admitted.iter().filter(|attestor| {
-        !attestor.dismissed && lookup::starts_with(&attestor.id().to_string(), id)
-    });
+    let admitted = view::attestors(&chain.public(app)?.read()?)?;
+    let fits = admitted.iter().filter(|attestor| lookup::starts_with(&attestor.id.to_string(), id));
     let help = "`placet attestor list` shows all that the network admitted";
     let attestor = lookup::one(&fits.collect::<Vec<_>>(), id, "attestor", help)?;
     let seed = app.unlock(&home)?.phrase.seed();
-    let answer = seed.answer(&chain.node().chain(), attestor.id(), challenge, &random()?);
+    let answer = seed.answer(&chain.id(), attestor.id, challenge, &random()?);
     let (title, answer) = (attestor.name.clone(), hex::encode(answer.to_wire()));
     let lines = [("answer", answer.clone()), ("attestor", title.clone())];
     let text = format!(
@@ -127,7 +125,7 @@ pub fn reply(app: &mut App, name: &Name, id: &str, challenge: &Challenge) -> Res
         fields(&lines)
     );
     let json = json!({
-        "wallet": name.to_string(), "title": title, "id": attestor.id().to_string(),
+        "wallet": name.to_string(), "title": title, "id": attestor.id.to_string(),
         "challenge": hex::encode(challenge), "answer": answer,
     });
     Ok(Report::new(text, json))

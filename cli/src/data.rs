@@ -4,6 +4,7 @@
 //! ```text
 //! lock                    held by the command that runs
 //! network/                what the embedded authorities keep
+//! remote/                 or else: genesis and addresses of a network that runs elsewhere
 //! wallets/NAME/           keystore, public.json, store.redb
 //! attestors/ issuers/ agents/  the same for the other roles
 //! ```
@@ -172,6 +173,11 @@ impl DataDir {
         self.root.join("network")
     }
 
+    /// What is kept about a network that runs elsewhere.
+    pub fn remote(&self) -> PathBuf {
+        self.root.join("remote")
+    }
+
     /// Makes sure that no other command works on the directory.
     pub fn lock(&self) -> Result<Lock> {
         make_private_dir(&self.root)?;
@@ -266,7 +272,7 @@ impl DataDir {
 }
 
 /// Creates a directory that only its owner may enter; one that exists stays as it is.
-fn make_private_dir(path: &Path) -> Result<()> {
+pub fn make_private_dir(path: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -21,6 +21,10 @@ pub enum Exit {
     Passphrase = 6,
     /// Another process uses the data directory.
     Busy = 7,
+    /// No node answers, or none that can be trusted.
+    Network = 8,
+    /// What was to be verified does not hold.
+    Evidence = 9,
 }
 
 /// The table for `--help`.
@@ -33,6 +37,8 @@ pub const EXIT_CODES: &str = "Exit codes:
   5  refused by the ledger; the code names the rule
   6  wrong passphrase
   7  busy: another process uses the data directory
+  8  network: no node answers, or the authorities have not decided in time
+  9  evidence: a receipt, block or chain that was to be verified does not hold
 
 With --json every command prints one JSON value on standard output, and errors
 as one JSON object {code, message, help} on standard error.";
@@ -102,6 +108,31 @@ impl Failure {
             self.message = format!("after {done} done: {}", self.message);
         }
         self
+    }
+
+    /// The same failure with one more line of explanation.
+    pub fn with(mut self, detail: &str) -> Self {
+        self.message = format!("{}\n  {detail}", self.message);
+        self
+    }
+
+    /// The same failure of a transaction that stays on disk.
+    pub fn kept(mut self) -> Self {
+        self.help = format!(
+            "{}; the transaction may have been executed, and the next command sends it again",
+            self.help
+        );
+        self
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// The process's exit code.

@@ -15,10 +15,18 @@ mod amount;
 mod progress;
 mod secret;
 mod data;
+mod keyfiles;
+mod local;
+mod nodes;
 mod chain;
 mod app;
 mod lookup;
 mod refusals;
+mod authorities;
+mod devnet;
+mod bench;
+mod evidence;
+mod node;
 mod network;
 mod person;
 mod control;
@@ -57,9 +65,12 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
-    /// The embedded development network of a data directory
+    /// The network of a data directory: embedded in it, or running elsewhere
     #[command(subcommand)]
     Network(network::Command),
+    /// A development network of real nodes on this machine
+    #[command(subcommand)]
+    Devnet(devnet::Command),
     /// An investor's wallet
     #[command(subcommand)]
     Wallet(wallet::Command),
@@ -75,6 +86,16 @@ enum Command {
     /// The transfer agent, who keeps the register of holders
     #[command(subcommand)]
     Agent(agent::Command),
+    /// A node of an authority, or one that follows: make it, run it, ask it, its key
+    #[command(subcommand)]
+    Node(placet_node::command::Command),
+    /// Check a receipt, offline: that a transaction is final, by the authorities' signatures
+    Verify(evidence::Verify),
+    /// Check a whole chain from a file of blocks, offline: every certificate, proof and state
+    Audit(evidence::Audit),
+    /// Measure a network
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Measure the circuits
     #[command(subcommand)]
     Circuit(circuit::Command),
@@ -120,11 +141,16 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
     match &cli.command {
         Command::Demo { keep } => demo::run(keep.as_deref(), app.json, app.progress),
         Command::Network(command) => network::run(&mut app, command),
+        Command::Devnet(command) => devnet::run(&app, command),
+        Command::Node(command) => node::run(command),
+        Command::Verify(arguments) => evidence::verify(arguments),
+        Command::Audit(arguments) => evidence::audit(&app, arguments),
         Command::Wallet(command) => wallet::run(&mut app, command),
         Command::Attestor(command) => attestor::run(&mut app, command),
         Command::Issuer(command) => issuer::run(&mut app, command),
         Command::Asset(command) => asset::run(&mut app, command),
         Command::Agent(command) => agent::run(&mut app, command),
+        Command::Bench(command) => bench::run(&app, command),
         Command::Circuit(command) => circuit::run(&app, command),
         Command::Inspect(what) => inspect::run(&app, what),
         Command::Completions { shell } => Ok(completions(*shell)),

@@ -21,8 +21,16 @@ impl Report {
         Self { text: text.into(), json }
     }
 
+    /// Of a command that has said everything already.
+    pub fn silent() -> Self {
+        Self::new(String::new(), Value::Null)
+    }
+
     /// Prints one of them.
     pub fn print(&self, json: bool) -> Result<()> {
+        if self.text.is_empty() && self.json.is_null() {
+            return Ok(());
+        }
         let mut stdout = std::io::stdout().lock();
         let text = if json { self.json.to_string() } else { self.text.clone() };
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {

@@ -9,12 +9,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[derive(Clone, Copy)]
 pub struct Progress {
     visible: bool,
+    quiet: bool,
 }
 
 impl Progress {
     /// Visible unless it is unwanted or nobody looks.
     pub fn new(quiet: bool) -> Self {
-        Self { visible: !quiet && std::io::stderr().is_terminal() }
+        Self { visible: !quiet && std::io::stderr().is_terminal(), quiet }
     }
 
     /// Work of unknown length; the line disappears when the value is dropped.
@@ -34,6 +35,13 @@ impl Progress {
         bar.set_style(style("{msg}"));
         bar.set_message(text.to_owned());
         Task(bar)
+    }
+
+    /// One line that stays.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
     }
 
     fn target(&self) -> ProgressDrawTarget {

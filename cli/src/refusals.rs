@@ -10,8 +10,9 @@ use placet_wallet::client::{OpenError, RoleError, SyncError};
 use placet_wallet::explain::{clause, remedy};
 use placet_wallet::holder::{ImportError, PlanError, SendError};
 use placet_wallet::issuer::IssuerError;
+use placet_wallet::network::Rejection;
 
-use crate::chain::{Chain, rejected};
+use crate::chain::Chain;
 use crate::fail::{Exit, Failure};
 
 /// The clause that the native check names.
@@ -118,12 +119,24 @@ impl From<AgentError> for Failure {
     }
 }
 
+/// The authorities' word.
+pub fn rejected(rejection: &Rejection) -> Failure {
+    let (message, help) =
+        rejection.message.split_once("; ").unwrap_or((&rejection.message, "see the rule's code"));
+    let message = format!("the ledger refused: {message}");
+    let failure = Failure::new(Exit::Ledger, &rejection.code, message, help);
+    rejection.opinions.iter().fold(failure, |failure, opinion| failure.with(&opinion.to_string()))
+}
+
 /// Following the network stopped.
 pub fn sync_failure(chain: &Chain, error: SyncError) -> Failure {
     match error {
         SyncError::Network(error) => chain.network_failure(&error),
         SyncError::WrongNetwork => Failure::from_error(Exit::Input, "wrong-network", &error),
         SyncError::Role(error) => error.into(),
+        SyncError::View(ref lie) if lie.is_lie() => {
+            Failure::from_error(Exit::Evidence, "not-final", &error)
+        }
         SyncError::View(_) => Failure::internal(&error),
     }
 }
@@ -132,7 +145,7 @@ pub fn sync_failure(chain: &Chain, error: SyncError) -> Failure {
 pub fn send_failure(chain: &Chain, error: SendError) -> Failure {
     match error {
         SendError::Rejected(rejection) => rejected(&rejection),
-        SendError::Unknown(error) => chain.network_failure(&error),
+        SendError::Unknown(error) => chain.network_failure(&error).kept(),
         SendError::Role(error) => error.into(),
     }
 }

@@ -248,6 +248,6 @@ fn nodes_that_come_back_are_asked_again() {
     stage.holder.submit(&network, transaction).unwrap();
     assert_eq!(network.troubles(), []);
     let before = stage.height();
-    network.advance(60).unwrap();
+    assert_eq!(network.advance(60).unwrap(), 1);
     assert_eq!(stage.height(), before + 1);
 }

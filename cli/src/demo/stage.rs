@@ -28,9 +28,9 @@ use placet_wallet::seed::{Phrase, Seed};
 
 use super::cast::{self, ACCREDITOR, IDENTITY_PROVIDER, Person, START, days};
 use super::report::money;
-use crate::chain::{self, Chain, node_failure};
 use crate::data::DataDir;
 use crate::fail::{Exit, Failure, Result};
+use crate::local::{self, Local, node_failure};
 use crate::progress::Progress;
 
 /// A failure that is no refusal: the demo cannot go on.
@@ -80,7 +80,7 @@ pub struct PublicState {
 /// Everything that takes part.
 pub struct Stage {
     /// The four authorities.
-    pub chain: Chain,
+    pub chain: Local,
     /// Number of distinct sanctioned documents.
     pub sanctions_entries: usize,
     /// The asset.
@@ -129,8 +129,8 @@ impl Stage {
     /// Keys, four authorities, clients with fresh keys, the OFAC list, two attestors.
     pub fn set_up(place: &Place, progress: Progress) -> Result<Self> {
         let data = DataDir::new(Some(place.path.clone()))?;
-        let genesis = chain::init(&data, progress, "placet-demo", START)?;
-        let chain = Chain::open(&data, progress, Some(START))?;
+        let genesis = local::init(&data, progress, "placet-demo", START)?;
+        let chain = Local::open(&data, progress, Some(START))?;
         let prover = chain.prover()?;
         let shape = placet_circuits::circuit::blank_shape::<Transfer>().map_err(fault)?;
         let file = |name: &str| place.path.join(format!("{name}.redb"));

@@ -4,8 +4,10 @@ use placet_protocol::assertion::{SignedAssertion, Verdict};
 use placet_protocol::block::{Block, CertifiedBlock};
 use placet_protocol::finality::Finality;
 use placet_protocol::genesis::Genesis;
-use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
+use placet_protocol::receipt::Receipt;
+use placet_protocol::request::Request;
 use placet_protocol::transaction::asset::Officer;
+use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
 use serde_json::{Value, json};
 
 use crate::{amount, time};
@@ -132,6 +134,34 @@ pub fn finality(finality: &Finality) -> Value {
         "epoch": certificate.round.epoch, "view": certificate.round.view,
         "blocks_between": finality.descendants.len(), "signed_by": signers,
     })
+}
+
+/// What a receipt says, which is not checked here.
+pub fn receipt(receipt: &Receipt) -> Value {
+    let mut content = json!({
+        "transaction_id": receipt.entry.transaction.to_string(),
+        "height": receipt.header.height, "time": time::format(receipt.header.time),
+        "place": receipt.index, "of": receipt.entries,
+        "changes_of_validators": receipt.handoffs.len(),
+        "assertions": receipt.entry.assertions.iter().map(assertion).collect::<Vec<_>>(),
+    });
+    merge(&mut content, finality(&receipt.finality));
+    content
+}
+
+/// A request to the authorities.
+pub fn request(request: &Request) -> Value {
+    let mut content = match (request.as_admission(), request.as_change()) {
+        (Some(admission), _) => json!({
+            "asks": "to admit an attestor", "name": admission.name,
+            "key": admission.key.to_string(),
+            "attestor": admission.key.attestor_id().to_string(),
+        }),
+        (None, Some((change, _))) => authority_change(&change),
+        (None, None) => json!({}),
+    };
+    merge(&mut content, json!({ "chain": request.chain().to_string() }));
+    content
 }
 
 /// A block with its transactions.

@@ -16,6 +16,8 @@ use placet_protocol::assertion::SignedAssertion;
 use placet_protocol::block::{Block, CertifiedBlock};
 use placet_protocol::field::AttestorId;
 use placet_protocol::genesis::Genesis;
+use placet_protocol::receipt::Receipt;
+use placet_protocol::request::{ApprovalFile, Request};
 use placet_protocol::statement::{PROOF_BYTES, Statement};
 use placet_protocol::transaction::{MAX_SANCTIONS_BYTES, Transaction};
 use placet_protocol::transfer::Transfer;
@@ -198,6 +200,17 @@ fn json_text(text: &str) -> Result<Option<Found>> {
         genesis.validate().map_err(|error| Failure::from_error(Exit::Input, "genesis", &error))?;
         return Ok(Some(Found { kind: "genesis", content: describe::genesis(&genesis) }));
     }
+    if let Ok(request) = Request::from_json(text.as_bytes()) {
+        let content = describe::request(&request);
+        return Ok(Some(Found { kind: "request to the authorities", content }));
+    }
+    if let Ok(approval) = ApprovalFile::from_json(text.as_bytes()) {
+        let content = json!({
+            "authority": approval.authority.to_string(),
+            "approves": describe::request(&approval.approves),
+        });
+        return Ok(Some(Found { kind: "approval of an authority", content }));
+    }
     match Manifest::from_json(text, placet_params::NetworkKind::Dev) {
         Ok(manifest) => {
             let content =
@@ -256,6 +269,9 @@ fn wire(bytes: &[u8]) -> Option<Found> {
     }
     if let Ok(certified) = CertifiedBlock::from_wire(bytes) {
         return Some(Found { kind: "certified block", content: describe::certified(&certified) });
+    }
+    if let Ok(receipt) = Receipt::from_wire(bytes) {
+        return Some(Found { kind: "receipt", content: describe::receipt(&receipt) });
     }
     if let Ok(found) = Block::from_wire(bytes) {
         return Some(Found { kind: "block", content: describe::block(&found) });

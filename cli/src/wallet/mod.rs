@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use placet_protocol::field::AssetId;
 use placet_protocol::sealed::Credential;
+use placet_protocol::transaction::TxId;
 use placet_protocol::wire::Wire;
 use placet_wallet::holder::ReceivedState;
 use placet_wallet::keystore::{Role, RoleKeys};
@@ -24,7 +25,7 @@ use crate::fail::{Failure, Result};
 use crate::output::Report;
 use crate::secret::{self, Shown};
 use crate::transfer::{self, Wish};
-use crate::{amount, control, lookup, time};
+use crate::{amount, control, evidence, lookup, time};
 
 /// Which wallet.
 #[derive(Args)]
@@ -107,6 +108,14 @@ pub enum Command {
         #[arg(long, value_name = "HEX", value_parser = control::challenge)]
         challenge: [u8; 32],
     },
+    /// Get the receipt of a transaction: whoever has the genesis can check it, offline
+    Receipt {
+        /// The transaction's id
+        id: TxId,
+        /// Write the receipt to this file, for `placet verify`
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Take in a credential that came as a file
     ImportCredential {
         #[command(flatten)]
@@ -186,6 +195,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         Command::Answer { which, attestor_id, challenge } => {
             control::reply(app, &which.wallet, attestor_id, challenge)
         }
+        Command::Receipt { id, out } => evidence::receipt(app, *id, out.as_deref()),
         Command::ImportCredential { which, file } => import(app, &which.wallet, file),
         Command::Send { which, asset, to, amount, deadline } => {
             send(app, &which.wallet, asset, to, amount, *deadline)

@@ -199,14 +199,14 @@ impl Remote {
     }
 
     /// Moves the clocks of a development network's nodes forward. Every node is asked, for a block's
-    /// time is its proposer's.
+    /// time is its proposer's; says how many did it.
     ///
     /// # Errors
-    /// [`NetworkError`] if one did not do it.
-    pub fn advance(&self, seconds: u64) -> Result<(), NetworkError> {
+    /// [`NetworkError`] if none did.
+    pub fn advance(&self, seconds: u64) -> Result<usize, NetworkError> {
         let body =
             serde_json::to_vec(&api::Advance { seconds }).expect("a number is always serialised");
-        let mut done = true;
+        let mut moved = 0;
         for (index, node) in self.nodes.iter().enumerate() {
             let reply = self.http.post(&node.url, path::DEV_CLOCK, "application/json", &body);
             let answer = match reply {
@@ -214,9 +214,9 @@ impl Remote {
                 Some(_) => Err(Trouble::Malformed),
                 None => Err(Trouble::Silent),
             };
-            done &= self.note(index, answer).is_ok();
+            moved += usize::from(self.note(index, answer).is_ok());
         }
-        if done { Ok(()) } else { Err(self.failure()) }
+        if moved > 0 { Ok(moved) } else { Err(self.failure()) }
     }
 
     /// Nodes to ask, the best first; those that rest come last, and liars not at all.
