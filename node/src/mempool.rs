@@ -133,6 +133,7 @@ impl Candidate {
             let said = &signed.assertion;
             said.checkpoint == checkpoint
                 && said.verdict == Verdict::Approve
+                && !said.discretionary
                 && said.judged_at < height
                 && height <= said.expires_at
                 && mandated(sitting, &signed.authority, checkpoint)
@@ -158,7 +159,10 @@ impl Candidate {
             let may_approve = sitting.iter().filter(|authority| {
                 let opinion = self.opinions.get(&(authority.key, *checkpoint));
                 authority.mandates.contains(checkpoint)
-                    && opinion.is_none_or(|signed| signed.assertion.verdict == Verdict::Approve)
+                    && opinion.is_none_or(|signed| {
+                        let said = &signed.assertion;
+                        said.verdict == Verdict::Approve && !said.discretionary
+                    })
             });
             may_approve.count() < *needed
         })

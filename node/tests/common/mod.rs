@@ -7,7 +7,7 @@
 pub mod ledger;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -35,7 +35,8 @@ impl Clock for TestClock {
     }
 }
 
-type Nodes = Arc<OnceLock<Vec<Arc<Node>>>>;
+/// Weak, so that nodes can be dropped.
+type Nodes = Arc<OnceLock<Vec<Weak<Node>>>>;
 
 /// One node's way to the others.
 struct Wire {
@@ -45,10 +46,11 @@ struct Wire {
 }
 
 impl Wire {
-    fn others(&self) -> impl Iterator<Item = &Arc<Node>> {
+    fn others(&self) -> impl Iterator<Item = Arc<Node>> {
         let nodes = self.nodes.get().map(Vec::as_slice).unwrap_or_default();
         let open = !self.cut.load(Ordering::SeqCst);
-        nodes.iter().filter(move |node| open && node.public() != self.own)
+        let nodes = nodes.iter().filter_map(Weak::upgrade);
+        nodes.filter(move |node| open && node.public() != self.own)
     }
 }
 
@@ -115,7 +117,8 @@ impl Net {
             let wire = Wire { own: node.public(), nodes: nodes.clone(), cut: cut.clone() };
             node.connect(Environment { network: Arc::new(wire), clock: clock.clone() });
         }
-        nodes.set(made.clone()).unwrap_or_else(|_| unreachable!("set once"));
+        let known = nodes.set(made.iter().map(Arc::downgrade).collect());
+        known.unwrap_or_else(|_| unreachable!("set once"));
         for node in &made {
             let node = node.clone();
             tokio::spawn(async move { node.run().await });
