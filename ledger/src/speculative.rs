@@ -6,6 +6,7 @@
 use std::sync::{Arc, PoisonError};
 
 use placet_protocol::block::{Block, BlockId, Entry, Header, body_hash, entries_fit};
+use placet_protocol::genesis::END_OF_TIME;
 use placet_protocol::signing::VerifyKey;
 use redb::WriteTransaction;
 
@@ -136,10 +137,8 @@ impl Ledger {
         if header.body != body_hash(&chain, &block.entries) {
             return Ok(Err(BadBlock::Body));
         }
-        let tip = self.tip()?;
-        if header.height <= tip.height {
-            let same = self.committed(header.height)? == Some(header.id(&chain));
-            return Ok(if same { Ok(()) } else { Err(BadBlock::Fork) });
+        if let Some(verdict) = self.settled(header)? {
+            return Ok(verdict);
         }
         // Proofs before the store is locked: they cost most.
         let id = header.id(&chain);
@@ -154,6 +153,11 @@ impl Ledger {
             Ok(base) => base,
             Err(bad) => return Ok(Err(bad)),
         };
+        // Others may have made it final, and this ledger committed it, while proofs were verified.
+        // The store is locked from here on.
+        if let Some(verdict) = self.settled(header)? {
+            return Ok(verdict);
+        }
         if (header.height, header.parent.0) != (base.tip.height + 1, base.tip.block) {
             return Ok(Err(BadBlock::NotNext));
         }
@@ -218,6 +222,7 @@ impl Ledger {
             }
             // The id vouches for the entries only if they are the header's.
             let sound = header.time >= base.tip.time
+                && header.time < END_OF_TIME
                 && entries_fit(&ancestor.entries)
                 && header.body == body_hash(&chain, &ancestor.entries);
             let scrutiny = self.scrutiny_of(&id);
@@ -228,6 +233,15 @@ impl Ledger {
                 Tip { height: header.height, time: header.time, block: id.0, state: header.state };
         }
         Ok(Ok(base))
+    }
+
+    /// The verdict on a block at a height that is committed; `None` above the tip.
+    fn settled(&self, header: &Header) -> Result<Option<Result<(), BadBlock>>, LedgerError> {
+        if header.height > self.tip()?.height {
+            return Ok(None);
+        }
+        let same = self.committed(header.height)? == Some(header.id(&self.chain()));
+        Ok(Some(if same { Ok(()) } else { Err(BadBlock::Fork) }))
     }
 
     /// The id of the committed block at a height.

@@ -287,8 +287,10 @@ pub(crate) fn check_approvals(
 ) -> Result<(), Refusal> {
     let enough = Checkpoint::ALL.into_iter().all(|checkpoint| {
         let approvals = assertions.iter().filter(|signed| {
+            // A rule of one's own can only reject: what convicts nobody must not approve either.
             signed.assertion.checkpoint == checkpoint
                 && signed.assertion.verdict == Verdict::Approve
+                && !signed.assertion.discretionary
         });
         approvals.count() >= approvals_needed(context.sitting, asset, checkpoint)
     });

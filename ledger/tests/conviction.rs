@@ -238,14 +238,29 @@ fn discretionary_verdicts_and_verdicts_on_no_past_of_this_chain_convict_nobody()
     future.judged_at += 1;
     let mut farther = wrong.clone();
     farther.judged_at = u64::MAX;
-    let mut early = wrong.clone();
-    early.judged_time -= 1;
-    for assertion in [own_rule, future, farther, early] {
+    for assertion in [own_rule, future, farther] {
         let evidence = evidence(&world, &tx, assertion);
         assert_eq!(world.refusal(evidence), OPEN);
     }
     let evidence = evidence(&world, &tx, wrong);
     assert_eq!(world.refusal(evidence), CONVICTS);
+}
+
+/// Else an authority that means to approve what it must not would give such a time.
+#[test]
+fn a_verdict_from_before_the_block_that_it_judges_convicts_whatever_it_says() {
+    for reject in [None, Some(Refusal::ProofInvalid), Some(Refusal::AssetPaused)] {
+        let (mut world, asset) = world();
+        let tx = world.transfer(asset);
+        let mut early = verdict(&world, &tx, Checkpoint::Identity, reject);
+        early.judged_time -= 1;
+        let mut own_rule = early.clone();
+        own_rule.discretionary = true;
+        let own_rule = evidence(&world, &tx, own_rule);
+        assert_eq!(world.refusal(own_rule), OPEN);
+        let early = evidence(&world, &tx, early);
+        assert_eq!(world.refusal(early), CONVICTS);
+    }
 }
 
 #[test]

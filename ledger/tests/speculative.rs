@@ -2,14 +2,20 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use common::{BAD, START, World, authority_keys, certify, key};
-use placet_ledger::{BadBlock, BadTime, ExecuteError, Proposed, Refusal, TimeBound};
-use placet_protocol::block::{Block, BlockId, Entry, body_hash};
+use common::{BAD, START, World, authority_keys, certify, genesis, key};
+use placet_ledger::{
+    Backend, BadBlock, BadTime, ExecuteError, Ledger, ProofCheck, Proposed, Refusal, TimeBound,
+    Undecided,
+};
+use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, body_hash};
 use placet_protocol::field::AssetId;
+use placet_protocol::genesis::NetworkKind;
+use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::Transaction;
+use placet_protocol::transfer::PublicInputs;
 
 fn world() -> (World, AssetId) {
     let mut world = World::memory();
@@ -217,4 +223,42 @@ fn a_proposal_leaves_out_what_is_refused() {
     let expected = [(0, Refusal::NullifierSpent), (2, Refusal::EndorsementMissing)];
     assert_eq!(proposed.refused, expected);
     assert_eq!(verdict(&world, &[parent], &proposed.block), Ok(()));
+}
+
+/// Finds every proof good, and commits a block while it is about it.
+#[derive(Default)]
+struct Meanwhile {
+    ledger: OnceLock<Weak<Ledger>>,
+    block: Mutex<Option<CertifiedBlock>>,
+}
+
+impl ProofCheck for Meanwhile {
+    fn bad(&self, _: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+        let block = self.block.lock().unwrap().take();
+        if let Some(block) = block {
+            let ledger = self.ledger.get().and_then(Weak::upgrade).unwrap();
+            ledger.apply(&block).unwrap();
+        }
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_block_that_becomes_final_while_it_is_judged_is_good() {
+    let keys = authority_keys();
+    let other = World::open(Backend::Memory);
+    let propose = |time| {
+        let made = other.ledger.propose_on(&[], vec![], time, TimeBound::Any, keys[0].public());
+        made.unwrap().block
+    };
+    let (last, rival) = (propose(START + 1), propose(START + 2));
+    for (block, expected) in [(&last, Ok(())), (&rival, Err(BadBlock::Fork))] {
+        let check = Arc::new(Meanwhile::default());
+        let ledger = Ledger::open(Backend::Memory, genesis(NetworkKind::Dev), check.clone());
+        let ledger = Arc::new(ledger.unwrap());
+        check.ledger.set(Arc::downgrade(&ledger)).unwrap();
+        *check.block.lock().unwrap() = Some(certify(&ledger, last.clone(), &keys[..3]));
+        assert_eq!(ledger.verify_on(&[], block, TimeBound::Any).unwrap(), expected);
+        assert_eq!(ledger.tip().unwrap().height, 1);
+    }
 }

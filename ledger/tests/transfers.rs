@@ -415,10 +415,15 @@ fn endorsement_needs_enough_distinct_mandated_approvals() {
     }
     // A rejection is recorded, and does not count.
     let verdict = Verdict::Reject(Refusal::ProofInvalid.number());
-    let rejection = SignedAssertion::new(Assertion { verdict, ..good }, &world.chain, &keys[0]);
-    let mut list = full.assertions.clone();
-    list[0] = rejection;
-    assert_eq!(try_with(&mut world, list), Some(Refusal::EndorsementMissing));
+    // Nor does an approval that could not convict its author.
+    for other in [
+        Assertion { verdict, ..good.clone() },
+        Assertion { discretionary: true, ..good },
+    ] {
+        let mut list = full.assertions.clone();
+        list[0] = SignedAssertion::new(other, &world.chain, &keys[0]);
+        assert_eq!(try_with(&mut world, list), Some(Refusal::EndorsementMissing));
+    }
 }
 
 #[test]
