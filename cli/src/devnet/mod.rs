@@ -59,8 +59,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
         /// Number of authorities
-        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
-        nodes: u8,
+        #[arg(long = "nodes", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+        count: u8,
         /// Keep the temporary directory
         #[arg(long)]
         keep: bool,
@@ -100,9 +100,9 @@ pub enum Command {
 /// Runs one of them.
 pub fn run(app: &App, command: &Command) -> Result<Report> {
     match command {
-        Command::Start { dir, nodes, keep, clock, epoch_length, sanctions } => {
+        Command::Start { dir, count, keep, clock, epoch_length, sanctions } => {
             let plan = Plan {
-                nodes: usize::from(*nodes),
+                nodes: usize::from(*count),
                 params: NetworkParams { epoch_length: *epoch_length, ..NetworkParams::default() },
                 clock: *clock,
             };
