@@ -53,6 +53,8 @@ const UNITS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 const HOME: u16 = 756;
 /// Seconds until credentials expire.
 const VALID: u64 = 365 * 86_400;
+/// Seconds until a payment can be taken back.
+const DEADLINE: u64 = 7 * 86_400;
 
 /// The parties of a load. Everything is in memory.
 #[derive(Debug)]
@@ -230,7 +232,7 @@ impl Load {
     ) -> Result<Vec<TransferTransaction>, LoadError> {
         let tip = self.holder.sync(network, &mut |_| {}).map_err(LoadError::new)?;
         let amount = NonZeroU64::MIN;
-        let payment = Payment { to: self.payee.address(), amount, deadline: tip.time + VALID };
+        let payment = Payment { to: self.payee.address(), amount, deadline: tip.time + DEADLINE };
         let requests: Vec<_> =
             self.assets.iter().map(|asset| Request::send(*asset, payment)).collect();
         self.prove(prover, &requests, progress)

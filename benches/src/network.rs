@@ -70,6 +70,11 @@ impl Node {
         self.json(&api::path::TRANSACTION.replace("{id}", &id.to_string()))
     }
 
+    /// Contradictions that it saw.
+    pub fn evidence(&self) -> Result<Vec<api::Evidence>, LoadError> {
+        self.json(api::path::EVIDENCE)
+    }
+
     /// A final block.
     pub fn block(&self, height: u64) -> Result<CertifiedBlock, LoadError> {
         let bytes = self.get(&api::path::BLOCK.replace("{height}", &height.to_string()))?;
