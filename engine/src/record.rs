@@ -193,10 +193,14 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             None => None,
         };
         // A state with blocks beside a store that is new, or that voted last in an earlier epoch:
-        // without the file nobody knows what was signed since. This is noted before a new store
-        // gets an id: after a crash in between, it would look like one that has all votes.
-        if let (None, Some(begun)) = (voted, begun)
-            && (known.is_none() || epoch.is_some_and(|epoch| epoch < begun))
+        // without the file nobody knows what was signed since, nor with an old copy of it. This is
+        // noted before a new store gets an id: after a crash in between, it would look like one
+        // that has all votes.
+        if let Some(begun) = begun
+            && match voted {
+                None => known.is_none() || epoch.is_some_and(|epoch| epoch < begun),
+                Some(voted) => known.is_none() && voted.epoch < begun,
+            }
         {
             // Its last votes may be of the epoch after the one that it committed.
             let lost = Voted { store: [0; 32], epoch: begun.saturating_add(1) };

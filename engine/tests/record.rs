@@ -72,6 +72,22 @@ fn an_old_store_without_its_record_is_a_loss() {
 }
 
 #[test]
+fn an_old_record_beside_a_new_store_is_a_loss() {
+    deterministic::Runner::default().start(|runtime| async move {
+        let old = Voted { store: [7; 32], epoch: 2 };
+        let paper = |voted| Paper(Arc::new(Mutex::new((Some(voted), false))));
+        // The record knows of the epoch in which the state is: it is up to date.
+        let mut guard = open(&runtime, "first", &paper(old), Some(2)).await.unwrap();
+        assert_eq!(guard.enter(2).await.unwrap(), lost(3));
+        assert_eq!(guard.enter(3).await.unwrap(), Signing::Yes);
+        let mut guard = open(&runtime, "second", &paper(old), Some(4)).await.unwrap();
+        assert_eq!(guard.enter(4).await.unwrap(), lost(6));
+        assert_eq!(guard.enter(5).await.unwrap(), lost(6));
+        assert_eq!(guard.enter(6).await.unwrap(), Signing::Yes);
+    });
+}
+
+#[test]
 fn two_nodes_never_vote_by_one_record_in_one_epoch() {
     deterministic::Runner::default().start(|runtime| async move {
         let paper = Paper::default();

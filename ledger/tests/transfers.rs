@@ -416,10 +416,8 @@ fn endorsement_needs_enough_distinct_mandated_approvals() {
     // A rejection is recorded, and does not count.
     let verdict = Verdict::Reject(Refusal::ProofInvalid.number());
     // Nor does an approval that could not convict its author.
-    for other in [
-        Assertion { verdict, ..good.clone() },
-        Assertion { discretionary: true, ..good },
-    ] {
+    for other in [Assertion { verdict, ..good.clone() }, Assertion { discretionary: true, ..good }]
+    {
         let mut list = full.assertions.clone();
         list[0] = SignedAssertion::new(other, &world.chain, &keys[0]);
         assert_eq!(try_with(&mut world, list), Some(Refusal::EndorsementMissing));
