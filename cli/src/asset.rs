@@ -262,7 +262,8 @@ fn terms(registration: &Registration) -> AssetTerms {
 
 fn show(app: &mut App, text: &str) -> Result<Report> {
     let chain = app.chain()?;
-    let txn = chain.public(app)?.read()?;
+    let public = chain.public(app)?;
+    let txn = public.read()?;
     let record = lookup::asset(&txn, text)?;
     let names = view::attestors(&txn)?;
     let alias = |id: AttestorId| {
@@ -348,7 +349,8 @@ fn policy_json(policy: &PublishedPolicy) -> Value {
 
 fn list(app: &mut App) -> Result<Report> {
     let chain = app.chain()?;
-    let txn = chain.public(app)?.read()?;
+    let public = chain.public(app)?;
+    let txn = public.read()?;
     let mut table = Table::new(&["asset", "id", "supply", "holders", "state"], &[2, 3]);
     let mut rows = Vec::new();
     for record in view::assets(&txn)? {

@@ -404,7 +404,8 @@ fn issued(app: &mut App, name: &Name) -> Result<Report> {
 
 fn admitted(app: &mut App) -> Result<Report> {
     let chain = app.chain()?;
-    let txn = chain.public(app)?.read()?;
+    let public = chain.public(app)?;
+    let txn = public.read()?;
     let mut table = Table::new(&["attestor", "id", "admitted in block"], &[2]);
     let mut rows = Vec::new();
     for record in view::attestors(&txn)? {

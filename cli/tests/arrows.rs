@@ -102,6 +102,22 @@ fn validators_contain_no_circuits_and_no_prover() {
     }
 }
 
+/// Whoever holds securities needs no part of what authorities run.
+#[test]
+fn a_wallet_contains_no_node_and_no_engine() {
+    let wallet = packages(&["-e", "normal", "-p", "placet-wallet"]);
+    let foreign = |name: &&String| {
+        name.starts_with("commonware")
+            || ["placet-consensus", "placet-engine", "placet-node", "placet-ledger", "tokio"]
+                .contains(&name.as_str())
+    };
+    let found: Vec<_> = wallet.iter().filter(foreign).collect();
+    assert!(found.is_empty(), "the wallet depends on {found:?}");
+    // The names are right: an authority has all of them.
+    let node = packages(&["-e", "normal", "-p", "placet-node"]);
+    assert!(node.iter().filter(foreign).count() > 5, "what a node depends on has other names now");
+}
+
 #[test]
 fn a_wallet_cannot_forge() {
     let forge = "placet-prover feature \"forge\"";

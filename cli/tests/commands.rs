@@ -8,7 +8,11 @@ use support::{BINARY, Scene, refusal, workspace};
 
 /// Nouns with their verbs.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("network", &["init", "status", "block", "sanctions", "advance"]),
+    ("network", &["init", "join", "status", "block", "sanctions", "advance", "appoint", "dismiss"]),
+    ("devnet", &["start", "stop", "status", "advance"]),
+    ("node", &["init", "run", "status", "export", "keys"]),
+    ("verify", &[]),
+    ("audit", &[]),
     (
         "wallet",
         &[
@@ -22,6 +26,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "deliveries",
             "credentials",
             "answer",
+            "receipt",
             "import-credential",
             "send",
             "accept",
@@ -29,7 +34,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "redeem",
         ],
     ),
-    ("attestor", &["new", "admit", "challenge", "issue", "revoke", "list", "export"]),
+    ("attestor", &["new", "request", "admit", "challenge", "issue", "revoke", "list", "export"]),
     ("issuer", &["new", "list"]),
     ("asset", &["create", "policy", "mint", "pause", "resume", "show", "list"]),
     ("agent", &["new", "list", "register", "freeze", "release"]),
@@ -92,7 +97,7 @@ fn the_reference_has_every_command_and_exit_code() {
         }
     }
     let help = Scene::new().text(&["--help"]);
-    for code in 0..=7 {
+    for code in 0..=9 {
         assert!(reference.contains(&format!("| {code} | ")), "{code}");
         assert!(help.contains(&format!("  {code}  ")), "{code}");
     }
