@@ -120,9 +120,7 @@ impl Node {
         };
         let heartbeat = self.ledger.genesis().params.heartbeat;
         let (height, leader) = (block.header.height, block.header.proposer);
-        if block.entries.is_empty()
-            && !may_be_empty(parent_time, block.header.time, heartbeat)
-        {
+        if block.entries.is_empty() && !may_be_empty(parent_time, block.header.time, heartbeat) {
             tracing::warn!(height, %leader, "an empty block before its time is refused");
             return false;
         }
@@ -240,9 +238,7 @@ impl Application for Node {
     }
 
     fn commit(&self, block: CertifiedBlock) -> Answer<'_, Result<(), Fatal>> {
-        Box::pin(async move {
-            self.apply(&block).inspect_err(|error| self.fail(error))
-        })
+        Box::pin(async move { self.apply(&block).inspect_err(|error| self.fail(error)) })
     }
 
     fn receive(&self, from: VerifyKey, message: Bytes) {

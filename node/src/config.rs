@@ -304,7 +304,10 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let io = |source| ConfigError::Io { path: path.to_owned(), source };
         if std::fs::metadata(path).map_err(io)?.len() > MAX_FILE {
-            return Err(value("configuration", "the file is longer than 1 MiB; give the right one"));
+            return Err(value(
+                "configuration",
+                "the file is longer than 1 MiB; give the right one",
+            ));
         }
         let text = std::fs::read_to_string(path).map_err(io)?;
         let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Toml {
@@ -356,7 +359,10 @@ impl Config {
         positive("consensus.max-peers", consensus.max_peers)?;
         positive("consensus.threads", consensus.threads)?;
         if !(100..=60_000).contains(&consensus.leader_timeout_ms) {
-            return Err(value("consensus.leader-timeout-ms", "must be 100 to 60000; set it within"));
+            return Err(value(
+                "consensus.leader-timeout-ms",
+                "must be 100 to 60000; set it within",
+            ));
         }
         if consensus.certification_timeout_ms <= consensus.leader_timeout_ms {
             let problem = "must be longer than consensus.leader-timeout-ms; double that";
@@ -372,7 +378,10 @@ impl Config {
             for (index, peer) in peers.iter().enumerate() {
                 let key = |field| format!("{list}[{index}].{field}");
                 if !name_is_valid(&peer.name) {
-                    return Err(value(key("name"), "must be 1 to 64 characters; give a short name"));
+                    return Err(value(
+                        key("name"),
+                        "must be 1 to 64 characters; give a short name",
+                    ));
                 }
                 if peer.address.rsplit_once(':').is_none() {
                     return Err(value(key("address"), "must be HOST:PORT; add the port"));
@@ -425,7 +434,8 @@ impl Config {
             return Err(value("dev-clock", problem));
         }
         if self.manifest.is_none() && genesis.kind != NetworkKind::Dev {
-            let problem = "is missing; take the manifest of the ceremony that made the network's key";
+            let problem =
+                "is missing; take the manifest of the ceremony that made the network's key";
             return Err(value("manifest", problem));
         }
         Ok(genesis)

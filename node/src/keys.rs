@@ -106,15 +106,15 @@ fn decrypt(pem: &str, passphrase: &str, path: &Path) -> Result<SigningKey, KeyEr
     if label != LABEL {
         return Err(format());
     }
-    let sealed =
-        EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|_| format())?;
-    let opened =
-        sealed.decrypt(passphrase).map_err(|_| KeyError::Passphrase(path.to_owned()))?;
+    let sealed = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|_| format())?;
+    let opened = sealed.decrypt(passphrase).map_err(|_| KeyError::Passphrase(path.to_owned()))?;
     let info = PrivateKeyInfoRef::try_from(opened.as_bytes())
         .map_err(|_| KeyError::Passphrase(path.to_owned()))?;
-    let seed = info.private_key.as_bytes().strip_prefix(&SEED_HEADER).filter(|_| {
-        info.algorithm.oid == ED25519
-    });
+    let seed = info
+        .private_key
+        .as_bytes()
+        .strip_prefix(&SEED_HEADER)
+        .filter(|_| info.algorithm.oid == ED25519);
     let seed: &[u8; 32] = seed.and_then(|seed| seed.try_into().ok()).ok_or_else(format)?;
     Ok(SigningKey::from_seed(seed))
 }
@@ -124,7 +124,12 @@ fn decrypt(pem: &str, passphrase: &str, path: &Path) -> Result<SigningKey, KeyEr
 ///
 /// # Errors
 /// [`KeyError`]; [`KeyError::Io`] with `AlreadyExists` for a file that is there.
-pub fn save(path: &Path, key: &SigningKey, passphrase: &str, replace: bool) -> Result<(), KeyError> {
+pub fn save(
+    path: &Path,
+    key: &SigningKey,
+    passphrase: &str,
+    replace: bool,
+) -> Result<(), KeyError> {
     write(path, &encrypt(key, passphrase)?, replace)
 }
 

@@ -27,7 +27,7 @@ pub mod files;
 pub mod embedded;
 
 pub use authority::Authority;
-pub use node::{Node, Settings};
-pub use store::Store;
 pub use embedded::{Clock, Embedded, NodeError, Receipt, Standing, SubmitError};
 pub use files::{DevKeys, FileError, KeySource, dev_network, pin, write_network};
+pub use node::{Node, Settings};
+pub use store::Store;

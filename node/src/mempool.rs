@@ -302,8 +302,7 @@ impl Mempool {
         let variants: Vec<_> = self.variants(id).map(|(variant, _)| *variant).collect();
         let mut gone = Vec::new();
         for variant in variants {
-            let (number, candidate) =
-                self.candidates.remove(&variant).expect("it was just listed");
+            let (number, candidate) = self.candidates.remove(&variant).expect("it was just listed");
             self.order.remove(&number);
             self.bytes -= candidate.size;
             for nullifier in spends(&candidate.tx) {

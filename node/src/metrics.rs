@@ -84,7 +84,8 @@ impl Metrics {
             gauge
         };
         let height = gauge("height", "Height of the last final block");
-        let block_age = gauge("block_age_seconds", "Seconds since the time of the last final block");
+        let block_age =
+            gauge("block_age_seconds", "Seconds since the time of the last final block");
         let epoch = gauge("epoch", "Epoch of the next block");
         let validating = gauge("validating", "1 while the node's key votes");
         let peers = gauge("peers", "Connected peers");

@@ -223,12 +223,13 @@ impl Node {
     ) {
         let chain = self.ledger.chain();
         let mut take = |tx: Box<Transaction>, size, assertions, answer| {
-            let variant =
-                Variant { transaction: tx.id(&chain), proof_hash: tx.proof_hash() };
+            let variant = Variant { transaction: tx.id(&chain), proof_hash: tx.proof_hash() };
             fresh.push(Fresh { source, standing, tx, variant, size, assertions, answer });
         };
         let bytes = match item {
-            Item::Submitted { tx, size, answer } => return take(tx, size, Vec::new(), Some(answer)),
+            Item::Submitted { tx, size, answer } => {
+                return take(tx, size, Vec::new(), Some(answer));
+            }
             Item::Restored(tx) => {
                 let size = tx.to_wire().len();
                 return take(tx, size, Vec::new(), None);
@@ -267,8 +268,7 @@ impl Node {
     /// Takes in an assertion that `from` sent.
     fn hear(&self, from: VerifyKey, signed: SignedAssertion, now: u64) {
         let said = &signed.assertion;
-        let variant =
-            Variant { transaction: said.transaction, proof_hash: said.proof_hash };
+        let variant = Variant { transaction: said.transaction, proof_hash: said.proof_hash };
         {
             let state = self.state();
             let counts = mandated(&state.sitting, &signed.authority, said.checkpoint)
@@ -307,8 +307,7 @@ impl Node {
     /// Refuses a transaction that too many have rejected, in every variant.
     fn close_if_hopeless(&self, state: &mut State, id: TxId, now: u64) {
         let sitting = &state.sitting;
-        let hopeless =
-            state.mempool.variants(id).all(|(_, known)| known.is_hopeless(sitting));
+        let hopeless = state.mempool.variants(id).all(|(_, known)| known.is_hopeless(sitting));
         if hopeless && state.mempool.knows(id) {
             self.metrics.refused(Refusal::EndorsementMissing.code());
             state.close(id, problem(Refusal::EndorsementMissing), now);
@@ -430,8 +429,7 @@ impl Node {
         let sponsor = one.sponsor();
         {
             let mut state = self.state();
-            let mut candidate =
-                Candidate::new((*one.tx).clone().into(), one.size, sponsor, now);
+            let mut candidate = Candidate::new((*one.tx).clone().into(), one.size, sponsor, now);
             if sponsor.is_some() && !restored {
                 candidate.send_at = now + millis(self.settings.resend);
             }
@@ -587,7 +585,9 @@ impl Node {
         let height = judgement.height;
         let fresh = candidate.asserted_until.is_some_and(|until| until > height + MARGIN);
         let speaks = !mandates.is_empty() && (refusal.is_some() || !fresh);
-        if speaks && refusal.is_none() && self.ask_rule(variant, candidate, &mandates, &judgement, now)
+        if speaks
+            && refusal.is_none()
+            && self.ask_rule(variant, candidate, &mandates, &judgement, now)
         {
             return Ok(None);
         }
@@ -688,10 +688,7 @@ impl Node {
     }
 
     /// Approvals that a transfer's asset demands now.
-    fn needs(
-        &self,
-        transfer: &TransferTransaction,
-    ) -> Result<BTreeMap<Checkpoint, usize>, Fatal> {
+    fn needs(&self, transfer: &TransferTransaction) -> Result<BTreeMap<Checkpoint, usize>, Fatal> {
         let view = self.ledger.view().map_err(Fatal::new)?;
         let Some(asset) = view.asset(transfer.body.asset).map_err(Fatal::new)? else {
             return Ok(BTreeMap::new());
@@ -747,8 +744,7 @@ impl Node {
         }
         for (from, variants) in requests {
             let chunks = variants.chunks(MAX_WANTED);
-            out.messages
-                .extend(chunks.map(|chunk| (Some(from), Gossip::Request(chunk.to_vec()))));
+            out.messages.extend(chunks.map(|chunk| (Some(from), Gossip::Request(chunk.to_vec()))));
         }
     }
 
@@ -760,8 +756,11 @@ impl Node {
             let mut changes = std::mem::take(&mut state.changes);
             for id in dirty {
                 let known = || state.mempool.variants(id).map(|(_, candidate)| candidate);
-                let record =
-                    Record { problem: None, assertions: all_opinions(known()), remark: remark(known()) };
+                let record = Record {
+                    problem: None,
+                    assertions: all_opinions(known()),
+                    remark: remark(known()),
+                };
                 changes.push(Change::Record(id, record));
             }
             changes

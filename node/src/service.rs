@@ -8,7 +8,9 @@ use std::time::Duration;
 use placet_consensus::{Application, Fatal};
 use placet_engine::config::BadAddress;
 use placet_engine::{Address, StartError, Stopped};
-use placet_ledger::{Backend, CachedCheck, Groth16Check, KeyMismatch, Ledger, LedgerError, ProofCheck};
+use placet_ledger::{
+    Backend, CachedCheck, Groth16Check, KeyMismatch, Ledger, LedgerError, ProofCheck,
+};
 use placet_params::{KeyPolicy, Manifest, VerifyingKey};
 use placet_protocol::genesis::{Genesis, NetworkKind};
 use placet_protocol::statement::Statement;
@@ -158,8 +160,7 @@ fn engine_config(config: &Config) -> Result<placet_engine::Config, ServiceError>
     let mut record = config.key.clone().into_os_string();
     record.push(".votes");
     let storage = config.data.join("consensus");
-    let mut engine =
-        placet_engine::Config::new(storage, record.into(), consensus.listen, peers);
+    let mut engine = placet_engine::Config::new(storage, record.into(), consensus.listen, peers);
     engine.allow_private_ips = consensus.allow_private_addresses;
     engine.timeouts.leader = Duration::from_millis(consensus.leader_timeout_ms);
     engine.timeouts.certification = Duration::from_millis(consensus.certification_timeout_ms);
@@ -210,9 +211,8 @@ async fn serve_until_stopped(config: &Config, stop_with: StopWith) -> Result<(),
     let stop = stop_signal(stop_with)?;
     let lock = KeyLock::take(&config.key)?;
     let genesis = config.load_genesis()?;
-    let key = keys::load(&config.key, genesis.kind, || {
-        config.passphrase().map_err(ServiceError::from)
-    })?;
+    let key =
+        keys::load(&config.key, genesis.kind, || config.passphrase().map_err(ServiceError::from))?;
     let (ledger, proofs) = open_ledger(config)?;
     let store = Store::open(Some(&config.data.join("node.redb")))?;
     let desk = config.rule().map(|rule| rule.open());
@@ -236,8 +236,8 @@ async fn serve_until_stopped(config: &Config, stop_with: StopWith) -> Result<(),
         config.dev_clock,
         limits(config),
     ));
-    let server = serve(listener, api)
-        .map_err(|source| ServiceError::Listen { address: listen, source })?;
+    let server =
+        serve(listener, api).map_err(|source| ServiceError::Listen { address: listen, source })?;
     let tip = node.tip();
     tracing::info!(
         network = %genesis.name,
@@ -318,9 +318,7 @@ fn stop_engine(mut engine: Arc<placet_engine::Running>) -> Result<(), Stopped> {
 }
 
 /// Completes with the reason to stop.
-fn stop_signal(
-    stop_with: StopWith,
-) -> Result<impl Future<Output = &'static str>, ServiceError> {
+fn stop_signal(stop_with: StopWith) -> Result<impl Future<Output = &'static str>, ServiceError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(ServiceError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServiceError::System)?;

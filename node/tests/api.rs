@@ -41,8 +41,7 @@ async fn start(net: &Net, limits: Limits, dev_clock: bool) -> Server {
 async fn call(server: &Server, path: &str, body: Option<Vec<u8>>) -> (u16, Vec<u8>) {
     let url = format!("http://{}{path}", server.address());
     let work = move || {
-        let agent =
-            ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
         let response = match body {
             Some(body) => agent.post(&url).send(&body[..]),
             None => agent.get(&url).call(),
@@ -192,8 +191,11 @@ async fn bad_requests_have_stable_codes() {
     let address = server.address();
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let head = format!("POST {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-            content-length: 99999999\r\n\r\n", path::TRANSACTIONS);
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+            content-length: 99999999\r\n\r\n",
+            path::TRANSACTIONS
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

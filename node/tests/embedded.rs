@@ -19,8 +19,8 @@ use placet_node::{
 };
 use placet_protocol::Fr;
 use placet_protocol::assertion::Verdict;
-use placet_protocol::finality::Validators;
 use placet_protocol::field::{AssetId, Commitment, Nullifier, Subject};
+use placet_protocol::finality::Validators;
 use placet_protocol::genesis::{Checkpoint, NetworkKind, NetworkParams};
 use placet_protocol::sealed::{SealedDelivery, ViewingKey};
 use placet_protocol::statement::ProofBytes;

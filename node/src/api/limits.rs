@@ -70,7 +70,11 @@ pub struct Client(pub Source);
 /// Refuses what is too much, and what takes too long.
 pub(crate) async fn bound(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let Some(Client(source)) = request.extensions().get::<Client>().copied() else {
-        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the connection has no address");
+        return refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the connection has no address",
+        );
     };
     if !api.budget.take(source, Instant::now()) {
         let message = "too many requests from your address; slow down or ask another node";

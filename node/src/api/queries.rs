@@ -124,10 +124,7 @@ pub(crate) async fn status(State(api): Shared) -> Response {
     .into_response()
 }
 
-pub(crate) async fn blocks(
-    State(api): Shared,
-    range: Result<Query<Range>, BadQuery>,
-) -> Response {
+pub(crate) async fn blocks(State(api): Shared, range: Result<Query<Range>, BadQuery>) -> Response {
     let range = match range.map_err(bad_range) {
         Ok(Query(range)) => range,
         Err(response) => return *response,

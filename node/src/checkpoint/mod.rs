@@ -161,9 +161,7 @@ impl Opinion {
             Ok(Answer::Reject { code, message }) if OWN_CODES.contains(&code) => {
                 let plain = message.chars().filter(|c| !c.is_control());
                 match NonZeroU16::new(code) {
-                    Some(code) => {
-                        Self::Reject { code, message: plain.take(MAX_MESSAGE).collect() }
-                    }
+                    Some(code) => Self::Reject { code, message: plain.take(MAX_MESSAGE).collect() },
                     None => Self::failed(),
                 }
             }

@@ -55,9 +55,7 @@ pub(super) fn new_passphrase(file: Option<&Path>) -> Result<Zeroizing<String>, C
         return Ok(passphrase.read()?);
     }
     let ask = |prompt| {
-        rpassword::prompt_password(prompt)
-            .map(Zeroizing::new)
-            .map_err(|_| CommandError::NoTerminal)
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|_| CommandError::NoTerminal)
     };
     let first = ask("New passphrase for the node's key: ")?;
     let second = ask("The same again: ")?;
@@ -81,7 +79,12 @@ impl Init {
         let config = Config {
             genesis: placed(&self.genesis, "genesis.json")?,
             verifying_key: placed(&self.verifying_key, "transfer.vk")?,
-            manifest: self.manifest.as_deref().map(std::path::absolute).transpose().map_err(io(&self.dir))?,
+            manifest: self
+                .manifest
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()
+                .map_err(io(&self.dir))?,
             data: "data".into(),
             key: KEY.into(),
             passphrase: source,

@@ -77,16 +77,15 @@ pub enum Command {
 fn load(path: &Path) -> Result<(Config, Genesis, SigningKey), CommandError> {
     let config = Config::read(path)?;
     let genesis = config.load_genesis()?;
-    let key = keys::load(&config.key, genesis.kind, || {
-        config.passphrase().map_err(CommandError::from)
-    })?;
+    let key =
+        keys::load(&config.key, genesis.kind, || config.passphrase().map_err(CommandError::from))?;
     Ok((config, genesis, key))
 }
 
 /// Writes JSON to a new file.
 fn write(path: &Path, value: &impl serde::Serialize) -> Result<(), CommandError> {
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|error| io(path)(std::io::Error::other(error)))?;
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| io(path)(std::io::Error::other(error)))?;
     text.push(b'\n');
     let mut file = std::fs::File::create_new(path).map_err(io(path))?;
     std::io::Write::write_all(&mut file, &text).map_err(io(path))
@@ -138,12 +137,8 @@ pub(super) fn run(command: &Command) -> Result<Report, CommandError> {
                 .map(|mandate| mandate.parse::<Checkpoint>())
                 .collect::<Result<BTreeSet<_>, _>>()
                 .map_err(|_| CommandError::Mandate)?;
-            let authority = Authority {
-                name: name.clone(),
-                lei: lei.clone(),
-                key: key.public(),
-                mandates,
-            };
+            let authority =
+                Authority { name: name.clone(), lei: lei.clone(), key: key.public(), mandates };
             let change = AuthorityChange::Appoint(authority);
             let change = NumberedChange { number: *number, change };
             let chain = genesis.chain_id();

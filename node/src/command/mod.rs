@@ -88,7 +88,9 @@ pub enum CommandError {
     #[error("the request is for another network than the genesis; ask for the right one")]
     OtherNetwork,
     /// A name or LEI that no network takes.
-    #[error("the name must be 1 to 64 characters, the LEI 20 capital letters and digits; correct it")]
+    #[error(
+        "the name must be 1 to 64 characters, the LEI 20 capital letters and digits; correct it"
+    )]
     Name,
     /// An unknown checkpoint.
     #[error(
@@ -119,9 +121,8 @@ impl CommandError {
             Self::Config(_) => "config",
             Self::Key(KeyError::Passphrase(_)) => "passphrase",
             Self::Service(ServiceError::Key(KeyError::Passphrase(_))) => "passphrase",
-            Self::Key(KeyError::InUse(_)) | Self::Service(ServiceError::Key(KeyError::InUse(_))) => {
-                "busy"
-            }
+            Self::Key(KeyError::InUse(_))
+            | Self::Service(ServiceError::Key(KeyError::InUse(_))) => "busy",
             Self::Key(_) | Self::PassphrasesDiffer | Self::NoTerminal => "key",
             Self::Service(ServiceError::Config(_)) => "config",
             Self::Service(_) => "node",

@@ -80,8 +80,7 @@ pub fn settings() -> Settings {
 /// A node in memory, not connected.
 pub fn node(key: SigningKey, check: Arc<dyn ProofCheck>, desk: Option<Desk>) -> Node {
     let check: Arc<dyn ProofCheck> = Arc::new(CachedCheck::new(check));
-    let ledger =
-        Ledger::open(Backend::Memory, genesis(NetworkKind::Dev), check.clone()).unwrap();
+    let ledger = Ledger::open(Backend::Memory, genesis(NetworkKind::Dev), check.clone()).unwrap();
     Node::new(ledger, check, key, Store::open(None).unwrap(), desk, settings()).unwrap()
 }
 
