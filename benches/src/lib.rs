@@ -3,6 +3,7 @@
 //! `cargo bench -p placet-benches -- --quick` runs all of them briefly. Compare numbers of one
 //! run only.
 
+pub mod flood;
 pub mod load;
 pub mod network;
 

@@ -230,11 +230,35 @@ impl Load {
         prover: &Prover<Transfer>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<TransferTransaction>, LoadError> {
+        let assets = self.assets.clone();
+        self.pay(network, prover, &assets, progress)
+    }
+
+    /// Proves one payment, of the asset whose turn it is.
+    ///
+    /// # Errors
+    /// As [`Self::payments`].
+    pub fn payment(
+        &mut self,
+        network: &dyn Network,
+        prover: &Prover<Transfer>,
+        turn: usize,
+    ) -> Result<Vec<TransferTransaction>, LoadError> {
+        let assets: Vec<_> = self.assets.iter().copied().cycle().skip(turn).take(1).collect();
+        self.pay(network, prover, &assets, &mut |_| {})
+    }
+
+    fn pay(
+        &mut self,
+        network: &dyn Network,
+        prover: &Prover<Transfer>,
+        assets: &[AssetId],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<TransferTransaction>, LoadError> {
         let tip = self.holder.sync(network, &mut |_| {}).map_err(LoadError::new)?;
         let amount = NonZeroU64::MIN;
         let payment = Payment { to: self.payee.address(), amount, deadline: tip.time + DEADLINE };
-        let requests: Vec<_> =
-            self.assets.iter().map(|asset| Request::send(*asset, payment)).collect();
+        let requests: Vec<_> = assets.iter().map(|asset| Request::send(*asset, payment)).collect();
         self.prove(prover, &requests, progress)
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use placet_benches::flood::Flood;
 use placet_benches::load::{Load, LoadError};
 use placet_benches::network::{Client, Measured, Node, Pace, forks, measure};
 use placet_node::files::stored_keys;
@@ -43,9 +44,22 @@ pub struct Network {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Transfers to prove for each of the two throughput measurements instead
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(3..=10_000))]
     transfers: Option<u64>,
+    /// Also measure single transfers during a flood of invalid proofs, at ten times the throughput
+    #[arg(long)]
+    flood: bool,
+    /// Afterwards, make a transfer every few seconds for so long and watch the memory
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    soak: Option<u64>,
 }
+
+/// Transfers a second of the flood, for each that the network makes final.
+const FLOOD: f64 = 10.0;
+/// Connections of the flood.
+const FLOODERS: u32 = 16;
+/// Between two transfers of a soak.
+const SOAK_PAUSE: Duration = Duration::from_secs(5);
 
 fn failed(error: LoadError) -> Failure {
     Failure::from_error(Exit::Network, "bench", &error)
@@ -76,14 +90,20 @@ impl Memory {
         Self { stop, most, thread: Some(thread) }
     }
 
-    /// In megabytes (10^6 bytes), one a node.
-    fn end(mut self) -> Vec<f64> {
+    /// The average of the nodes in megabytes (10^6 bytes).
+    fn end(mut self) -> f64 {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.most.iter().map(|kib| kib.load(Ordering::Relaxed) as f64 * 1.024e-3).collect()
+        average(self.most.iter().map(|kib| kib.load(Ordering::Relaxed)))
     }
+}
+
+/// Of resident memory, in megabytes.
+fn average(kib: impl Iterator<Item = u64>) -> f64 {
+    let all: Vec<_> = kib.collect();
+    all.iter().sum::<u64>() as f64 * 1.024e-3 / all.len().max(1) as f64
 }
 
 /// Resident memory as Linux tells it; `None` elsewhere.
@@ -157,6 +177,59 @@ fn transactions(transfers: Vec<TransferTransaction>) -> Vec<Transaction> {
     transfers.into_iter().map(Transaction::Transfer).collect()
 }
 
+/// How a node that was away comes back.
+struct CatchUp {
+    blocks: u64,
+    took: Duration,
+}
+
+/// Starts a node again and waits until it has what the others have.
+fn catch_up(stage: &Stage, children: &mut Children, place: &Place, node: usize) -> Result<CatchUp> {
+    let nodes = stage.client.nodes();
+    let target = nodes[0].status().map_err(failed)?.height;
+    children.restart(place, node)?;
+    let begin = Instant::now();
+    let mut first = None;
+    loop {
+        if let Ok(status) = nodes[node].status() {
+            let (since, from) = *first.get_or_insert((Instant::now(), status.height));
+            if status.height >= target {
+                return Ok(CatchUp { blocks: target - from, took: since.elapsed() });
+            }
+        }
+        if begin.elapsed() > Duration::from_secs(120) {
+            return Err(failed(LoadError::new("a restarted node does not catch up")));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A transfer every few seconds; the memory of the nodes at each quarter of the time.
+fn soak(app: &App, stage: &mut Stage, children: &Children, minutes: u64) -> Result<Value> {
+    let progress = app.progress.bar("soaking");
+    let whole = Duration::from_secs(60 * minutes);
+    let (begin, ids) = (Instant::now(), children.ids());
+    let mut memory = vec![average(ids.iter().filter_map(|id| resident_kib(*id)))];
+    let mut count = 0;
+    while begin.elapsed() < whole {
+        let due = begin + SOAK_PAUSE * count as u32;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let payment = stage.load.payment(&stage.client, &stage.prover, count).map_err(failed)?;
+        let nodes = stage.client.nodes().to_vec();
+        let measured = stage.measure(&nodes, &transactions(payment), Pace::Clients(1))?;
+        if measured.lost > 0 {
+            return Err(failed(LoadError::new("a transfer was lost during the soak")));
+        }
+        count += 1;
+        progress.at(begin.elapsed().as_secs(), whole.as_secs());
+        if begin.elapsed() >= whole * memory.len() as u32 / 4 {
+            memory.push(average(ids.iter().filter_map(|id| resident_kib(*id))));
+        }
+    }
+    let memory: Vec<_> = memory.into_iter().map(rounded).collect();
+    Ok(json!({ "minutes": minutes, "transfers": count, "memory_mb_per_node": memory }))
+}
+
 /// Runs it.
 pub fn run(app: &App, arguments: &Network) -> Result<Report> {
     let many = arguments.transfers.unwrap_or(arguments.seconds * PER_SECOND) as usize;
@@ -167,10 +240,11 @@ pub fn run(app: &App, arguments: &Network) -> Result<Report> {
     let place = Place::open(directory.path(), &plan, app.progress)?;
     let mut children = Children::start(&place)?;
     let memory = Memory::watch(children.ids());
-    let mut stage = Stage::set_up(app, &place, SINGLE + many)?;
+    let assets = 2 * SINGLE + many;
+    let mut stage = Stage::set_up(app, &place, assets)?;
     let nodes = stage.client.nodes().to_vec();
 
-    let total = 2 * (SINGLE + many) as u64;
+    let total = 2 * assets as u64;
     let proofs = app.progress.bar("proving");
     let acceptances = stage
         .load
@@ -181,29 +255,48 @@ pub fn run(app: &App, arguments: &Network) -> Result<Report> {
     let single = stage.measure(&nodes, &acceptances, Pace::Every(PAUSE))?;
     let burst = stage.measure(&nodes, &rest, Pace::Clients(CLIENTS))?;
 
-    let done = SINGLE + many;
-    let payments = stage
+    let mut payments = stage
         .load
-        .payments(&stage.client, &stage.prover, &mut |more| proofs.at((done + more) as u64, total))
+        .payments(&stage.client, &stage.prover, &mut |more| {
+            proofs.at((assets + more) as u64, total);
+        })
         .map_err(failed)?;
     drop(proofs);
+    let rest = payments.split_off(2 * SINGLE);
     let mut payments = transactions(payments);
-    let rest = payments.split_off(SINGLE);
-    let forked = forks(&nodes, &stage.chain).map_err(failed)?;
+    let down = payments.split_off(SINGLE);
+    let flood = match arguments.flood {
+        false => None,
+        true => {
+            let target = place.members()?[0].api;
+            let flood = Flood::begin(target, &rest, FLOOD * burst.per_second(), FLOODERS);
+            std::thread::sleep(Duration::from_secs(2));
+            let measured = stage.measure(&nodes, &payments, Pace::Every(PAUSE))?;
+            Some((measured, flood.per_second()))
+        }
+    };
+    let rest = transactions(rest);
+    let mut forked = forks(&nodes, &stage.chain).map_err(failed)?;
     children.kill(NODES - 1)?;
     let alive = &nodes[..NODES - 1];
-    let down_single = stage.measure(alive, &payments, Pace::Every(PAUSE))?;
+    let down_single = stage.measure(alive, &down, Pace::Every(PAUSE))?;
     let down_burst = stage.measure(alive, &rest, Pace::Clients(CLIENTS))?;
-    let forked = forked + forks(alive, &stage.chain).map_err(failed)?;
     let memory = memory.end();
+    let back = catch_up(&stage, &mut children, &place, NODES - 1)?;
+    let soaked = match arguments.soak {
+        None => None,
+        Some(minutes) => Some(soak(app, &mut stage, &children, minutes)?),
+    };
+    forked += forks(&nodes, &stage.chain).map_err(failed)?;
     children.stop();
 
-    let lost: usize =
-        [&single, &burst, &down_single, &down_burst].iter().map(|measured| measured.lost).sum();
-    let json = json!({
+    let mut all = vec![&single, &burst, &down_single, &down_burst];
+    all.extend(flood.as_ref().map(|(measured, _)| measured));
+    let lost: usize = all.iter().map(|measured| measured.lost).sum();
+    let per_second = back.blocks as f64 / back.took.as_secs_f64().max(f64::EPSILON);
+    let mut json = json!({
         "authorities": stage.genesis.authorities.len(),
-        "transfers": single.finality.len() + burst.finality.len()
-            + down_single.finality.len() + down_burst.finality.len(),
+        "transfers": all.iter().map(|measured| measured.finality.len()).sum::<usize>(),
         "transfers_per_second": rounded(burst.per_second()),
         "finality_ms": finality(&single),
         "loaded_finality_ms": finality(&burst),
@@ -212,7 +305,8 @@ pub fn run(app: &App, arguments: &Network) -> Result<Report> {
             "finality_ms": finality(&down_single),
             "loaded_finality_ms": finality(&down_burst),
         },
-        "memory_mb_per_node": rounded(memory.iter().sum::<f64>() / memory.len() as f64),
+        "catch_up": { "blocks": back.blocks, "blocks_per_second": rounded(per_second) },
+        "memory_mb_per_node": rounded(memory),
         "forks": forked,
         "lost": lost,
     });
@@ -224,14 +318,34 @@ pub fn run(app: &App, arguments: &Network) -> Result<Report> {
             single.finality_ms(99)
         )
     };
-    let text = fields(&[
+    let mut lines = vec![
         ("four authorities", line(&single, &burst)),
         ("one killed", line(&down_single, &down_burst)),
-        ("memory a node", format!("{:.0} MB", json["memory_mb_per_node"].as_f64().unwrap_or(0.0))),
-        ("forks", forked.to_string()),
-        ("lost", lost.to_string()),
-    ]);
-    Ok(Report::new(text, json))
+        ("it comes back", format!("{} blocks, {per_second:.0} a second", back.blocks)),
+    ];
+    if let Some((measured, rate)) = &flood {
+        json["flood"] = json!({
+            "invalid_per_second": rounded(*rate), "finality_ms": finality(measured),
+        });
+        lines.push((
+            "in a flood",
+            format!(
+                "{rate:.0} invalid proofs a second; finality {:.0} ms (p50), {:.0} ms (p99)",
+                measured.finality_ms(50),
+                measured.finality_ms(99)
+            ),
+        ));
+    }
+    lines.push(("memory a node", format!("{memory:.0} MB")));
+    if let Some(soaked) = soaked {
+        lines.push((
+            "soak",
+            format!("{} MB over {} minutes", soaked["memory_mb_per_node"], soaked["minutes"]),
+        ));
+        json["soak"] = soaked;
+    }
+    lines.extend([("forks", forked.to_string()), ("lost", lost.to_string())]);
+    Ok(Report::new(fields(&lines), json))
 }
 
 fn finality(measured: &Measured) -> Value {

@@ -18,30 +18,41 @@ struct Node {
     ended: bool,
 }
 
+impl Node {
+    fn start(place: &Place, name: String) -> Result<Self> {
+        let path = place.log(&name);
+        let log = OpenOptions::new().create(true).append(true).open(&path);
+        let log = log.map_err(|error| Failure::file(&path, &error))?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["node", "run", "--stop-with-stdin", "--config"])
+            .arg(place.config(&name))
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let leash = child.stdin.take();
+        Ok(Self { name, child, leash, ended: false })
+    }
+}
+
 /// Running nodes.
 pub struct Children(Vec<Node>);
 
 impl Children {
     /// Starts one process for every node of a directory.
     pub fn start(place: &Place) -> Result<Self> {
-        let program = std::env::current_exe()?;
         let mut children = Self(Vec::new());
         for member in place.members()? {
-            let path = place.log(&member.name);
-            let log = OpenOptions::new().create(true).append(true).open(&path);
-            let log = log.map_err(|error| Failure::file(&path, &error))?;
-            let mut child = Command::new(&program)
-                .args(["node", "run", "--stop-with-stdin", "--config"])
-                .arg(place.config(&member.name))
-                .stdin(Stdio::piped())
-                .stdout(log.try_clone()?)
-                .stderr(log)
-                .spawn()?;
-            let leash = child.stdin.take();
-            children.0.push(Node { name: member.name, child, leash, ended: false });
+            children.0.push(Node::start(place, member.name)?);
         }
         place.remember_processes(&children.ids())?;
         Ok(children)
+    }
+
+    /// Starts one that has ended again.
+    pub fn restart(&mut self, place: &Place, index: usize) -> Result<()> {
+        self.0[index] = Node::start(place, self.0[index].name.clone())?;
+        place.remember_processes(&self.ids())
     }
 
     /// Ids of the processes, in the order of the genesis.
