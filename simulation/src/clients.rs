@@ -22,7 +22,7 @@ use crate::plan::Moment;
 use crate::world::World;
 
 /// Milliseconds before the end of a run after which nothing new is made.
-const LAST_ORDERS: u64 = 20_000;
+const LAST_ORDERS: u64 = 16_000;
 /// Milliseconds after which a wallet asks another host.
 const PATIENCE: u64 = 5_000;
 

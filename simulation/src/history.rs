@@ -245,7 +245,9 @@ impl History {
     pub fn vote(&mut self, at: u64, host: usize, honest: bool, place: Place, ballot: Ballot) {
         let (key, epoch, view) = place;
         if self.liars.contains(&key) {
-            if honest {
+            // A host does not look at votes of an epoch that it has left, or not reached.
+            let tip = self.tips.get(&host).copied().unwrap_or(0);
+            if honest && epoch == epoch_of(tip + 1, self.epoch_length) {
                 let received = self.received.entry((host, place)).or_default();
                 let news = received.iter().any(|known| known.contradicts(&ballot));
                 if received.insert(ballot) && news {

@@ -224,12 +224,11 @@ pub(crate) fn no_honest_convicted(history: &History, evidence: &Evidence) -> Res
     }
 }
 
-/// Contradictions that came to an honest host are in somebody's records. A few may be missed: a
-/// view that is over is not looked at again.
+/// Contradictions that came to an honest host in its own epoch are in somebody's records.
 pub(crate) fn evidence_recorded(history: &History) -> Result<(), String> {
     for (liar, times) in &history.witnessed {
         let recorded = history.evidence.iter().any(|(_, e)| e.culprit.to_bytes() == *liar);
-        if *times >= 3 && !recorded {
+        if *times > 0 && !recorded {
             return Err(format!(
                 "{} contradicted itself {times} times before an honest host, unrecorded",
                 hex::encode(liar)

@@ -7,10 +7,10 @@ use crate::dice::Dice;
 use crate::links::{Cut, Quality};
 
 /// Milliseconds without trouble before the first trouble.
-pub const WARM_UP: u64 = 6_000;
+pub const WARM_UP: u64 = 5_000;
 /// Milliseconds after each trouble within which everybody has to be up to date and the chain has
 /// to go on. Several views of a dead leader, and a block time ahead of the clock, fit into it.
-pub const RECOVERY: u64 = 30_000;
+pub const RECOVERY: u64 = 22_000;
 
 /// How an authority lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,7 +146,7 @@ impl Plan {
                 faulty.insert(host, *dice.pick(&Vice::ALL));
             }
         }
-        let observer = dice.chance(40).then(|| dice.between(0, 20_000));
+        let observer = dice.chance(35).then(|| dice.between(0, 10_000));
         let hosts = authorities + usize::from(observer.is_some());
         let mut skew: Vec<i64> = (0..hosts).map(|_| dice.between(0, 2_000) as i64 - 1_000).collect();
         // A clock beyond the tolerated drift makes its host useless as a voter: a faulty one.
@@ -173,24 +173,24 @@ impl Plan {
             appointment: None,
             dismissal: None,
             phases: Vec::new(),
-            pace: dice.between(400, 1_500),
+            pace: dice.between(500, 1_600),
         };
         if let Some(joins) = observer
             && dice.chance(70)
         {
             // Only who follows already is appointed: until a new one votes, there is no margin.
-            let at = joins + dice.between(8_000, 20_000);
+            let at = joins + dice.between(6_000, 10_000);
             let moment = |dice: &mut Dice, at| {
                 if dice.chance(50) { Moment::EpochsEnd(at) } else { Moment::At(at) }
             };
             plan.appointment = Some(moment(&mut dice, at));
             if dice.chance(50) {
                 // Whoever leaves after somebody came leaves the margin as it was.
-                let (host, later) = (dice.below(authorities), at + dice.between(0, 10_000));
+                let (host, later) = (dice.below(authorities), at + dice.between(0, 5_000));
                 plan.dismissal = Some((host, moment(&mut dice, later)));
             }
         }
-        let phases = 1 + dice.below(2);
+        let phases = if dice.chance(30) { 2 } else { 1 };
         plan.phases = (0..phases).map(|_| plan.phase(&mut dice)).collect();
         plan
     }
@@ -225,7 +225,7 @@ impl Plan {
 
     fn phase(&self, dice: &mut Dice) -> Phase {
         let (n, f) = (self.authorities, tolerated(self.authorities));
-        let length = dice.between(4_000, 15_000);
+        let length = dice.between(5_000, 14_000);
         let few = |dice: &mut Dice| dice.choose(1 + dice.clone().below(f), n);
         let many = |dice: &mut Dice| dice.choose(f + 1 + dice.clone().below(2), n);
         let wiped = |dice: &mut Dice, hosts: &[usize]| {

@@ -34,7 +34,7 @@ const IN_FLIGHT: u64 = 4_000;
 /// A trouble of this length has to see progress if enough hosts are left.
 const LONG: u64 = 12_000;
 /// By how many milliseconds a host may be behind the others in the end.
-const BEHIND: u64 = 8_000;
+const BEHIND: u64 = 6_000;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,9 +134,9 @@ impl Stage {
             runtime.child("network"),
             simulated::Config {
                 max_size: MAX_MESSAGE,
-                max_peers_per_set: NZUsize!(16),
+                max_peers_per_set: NZUsize!(8),
                 disconnect_on_block: true,
-                tracked_peer_sets: NZUsize!(8),
+                tracked_peer_sets: NZUsize!(4),
             },
             keys.clone(),
         )
@@ -400,7 +400,8 @@ impl Stage {
 
     /// What can be said only in the end.
     async fn finish(self) -> Report {
-        if let Err(what) = evidence_recorded(&self.world.history()) {
+        let recorded = evidence_recorded(&self.world.history());
+        if let Err(what) = recorded {
             self.broken(Invariant::EvidenceRecorded, what);
         }
         self.compare_digests();

@@ -119,7 +119,7 @@ impl Host {
         let mut sockets = Vec::new();
         for channel in 0..CHANNELS {
             let (sender, receiver) = control
-                .register(channel as u64, Quota::per_second(NZU32!(4096)))
+                .register(channel as u64, Quota::per_second(NZU32!(512)))
                 .await
                 .expect("the simulated network runs as long as the simulation");
             let plugs = Arc::<Mutex<Vec<Plug>>>::default();
