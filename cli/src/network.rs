@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use placet_node::keys::KeyError;
 use placet_protocol::finality::quorum;
 use placet_protocol::genesis::{Authority, Genesis, NetworkKind};
 use placet_protocol::sanctions::SanctionsList;
+use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::registry::Sanctions;
 use placet_protocol::transaction::{Signed, Transaction, TxId};
 use placet_protocol::wire::Wire;
@@ -75,6 +77,10 @@ pub enum Command {
         /// Close the window of the old list at once
         #[arg(long)]
         urgent: bool,
+        /// The publisher's key, as `placet node init` makes keys; a development network of this
+        /// machine has it stored
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Move the time of a development network forward by an empty block
     Advance {
@@ -116,7 +122,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         }
         Command::Status => status(app),
         Command::Block { which, out } => block(app, which, out.as_deref()),
-        Command::Sanctions { csv, urgent } => sanctions(app, csv, *urgent),
+        Command::Sanctions { csv, urgent, key } => sanctions(app, csv, *urgent, key.as_deref()),
         Command::Advance { by } => advance(app, *by),
         Command::Appoint { request, approvals } => authorities::appoint(app, request, approvals),
         Command::Dismiss { authority, request, approvals } => {
@@ -141,7 +147,8 @@ fn init(app: &mut App, name: &str, csv: Option<&Path>) -> Result<Report> {
     let start = app.block_time.map_or_else(time::now, Ok)?;
     let genesis = local::init(&app.data, app.progress, name, start)?;
     let chain = app.chain()?;
-    publish(app, &chain, &list, false)?;
+    let key = stored(&chain)?;
+    publish(app, &chain, &list, false, &key)?;
     let id = genesis.chain_id().to_string();
     let authorities = genesis.authorities.len();
     let text = format!(
@@ -174,27 +181,68 @@ fn parse_list(text: &str, source: &str) -> Result<SanctionsList> {
     })
 }
 
-fn publish(app: &App, chain: &Chain, list: &SanctionsList, urgent: bool) -> Result<()> {
-    let key = chain.publisher()?.ok_or_else(|| {
+/// A key file was not opened.
+enum KeyFailure {
+    Key(KeyError),
+    Other(Failure),
+}
+
+impl From<KeyError> for KeyFailure {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl KeyFailure {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Key(error @ KeyError::Passphrase(_)) => {
+                Failure::from_error(Exit::Passphrase, "wrong-passphrase", &error)
+            }
+            Self::Key(error) => Failure::from_error(Exit::Input, "key", &error),
+            Self::Other(failure) => failure,
+        }
+    }
+}
+
+/// The publisher's key of a development network.
+fn stored(chain: &Chain) -> Result<SigningKey> {
+    chain.publisher()?.ok_or_else(|| {
         Failure::input(
             "no-key",
-            "the publisher's key is not on this machine",
-            "sanctions lists are published where that key is kept",
+            "the publisher's key is not stored here",
+            "sanctions lists are published where that key is kept: name it with --key",
         )
-    })?;
+    })
+}
+
+fn publish(
+    app: &App,
+    chain: &Chain,
+    list: &SanctionsList,
+    urgent: bool,
+    key: &SigningKey,
+) -> Result<()> {
     let version = view::sanctions(&chain.public(app)?.read()?)?.0 + 1;
     let message = Sanctions::new(version, urgent, list.subjects().collect()).ok_or_else(|| {
         let message = "a sanctions list holds at most 262,143 distinct documents";
         Failure::input("sanctions-list", message, "publish fewer")
     })?;
-    let signed = Signed::new(message, &chain.id(), &key);
+    let signed = Signed::new(message, &chain.id(), key);
     chain.execute(&Transaction::PublishSanctions(signed)).map(drop)
 }
 
-fn sanctions(app: &mut App, csv: &Path, urgent: bool) -> Result<Report> {
+fn sanctions(app: &mut App, csv: &Path, urgent: bool, key: Option<&Path>) -> Result<Report> {
     let list = read_list(csv)?;
     let chain = app.chain()?;
-    publish(app, &chain, &list, urgent)?;
+    let key = match key {
+        Some(path) => placet_node::keys::load(path, chain.genesis().kind, || {
+            app.passphrases.known("the publisher's key").map_err(KeyFailure::Other)
+        })
+        .map_err(KeyFailure::into_failure)?,
+        None => stored(&chain)?,
+    };
+    publish(app, &chain, &list, urgent, &key)?;
     let text = format!("{} sanctioned documents are in force", list.len());
     Ok(Report::new(text, json!({ "sanctions_entries": list.len(), "urgent": urgent })))
 }

@@ -11,6 +11,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("network", &["init", "join", "status", "block", "sanctions", "advance", "appoint", "dismiss"]),
     ("devnet", &["start", "stop", "status", "advance"]),
     ("node", &["init", "run", "status", "export", "keys"]),
+    ("bench", &["network"]),
     ("verify", &[]),
     ("audit", &[]),
     (

@@ -11,7 +11,7 @@ use placet_protocol::field::AssetId;
 use placet_protocol::sealed::Credential;
 use placet_protocol::transaction::TxId;
 use placet_protocol::wire::Wire;
-use placet_wallet::holder::ReceivedState;
+use placet_wallet::holder::{ReceivedState, SendError};
 use placet_wallet::keystore::{Role, RoleKeys};
 use placet_wallet::seed::Phrase;
 use serde_json::json;
@@ -272,10 +272,19 @@ fn address(app: &App, name: &Name) -> Result<Report> {
 fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
     let purpose = if settle { Purpose::Move } else { Purpose::Look };
     let mut wallet = Wallet::open(app, name, purpose)?;
+    let mut again = Vec::new();
     if settle && !wallet.holder.pending().is_empty() {
         // What an interrupted command left in the journal goes out again: it is executed now, or
         // refused and forgotten. Either way nothing blocks the next transaction.
-        wallet.holder.resubmit(&wallet.chain)?;
+        for end in wallet.holder.resubmit(&wallet.chain)? {
+            again.push(match end {
+                Ok(done) => format!("an earlier transfer is final in block {}", done.height),
+                Err(SendError::Rejected(rejection)) => {
+                    format!("an earlier transfer was refused: {}", rejection.code)
+                }
+                Err(error) => format!("an earlier transfer waits: {error}"),
+            });
+        }
         wallet.sync(app)?;
     }
     let (settled, hindrance) =
@@ -283,6 +292,7 @@ fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
     let anchor = wallet.holder.anchor()?;
     let open = wallet.holder.received().iter().filter(|r| r.state == ReceivedState::Open).count();
     let mut lines = vec![format!("at block {}, {}", anchor.height, time::format(anchor.time))];
+    lines.extend(again.iter().cloned());
     if settled > 0 {
         lines.push(format!("settled: {settled}"));
     }
@@ -295,7 +305,7 @@ fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
     let json = json!({
         "height": anchor.height, "time": anchor.time, "settled": settled,
         "hindrance": hindrance.map(|hindrance| hindrance.code()), "open_deliveries": open,
-        "pending": wallet.holder.pending().len(),
+        "pending": wallet.holder.pending().len(), "sent_again": again,
     });
     Ok(Report::new(lines.join("\n"), json))
 }

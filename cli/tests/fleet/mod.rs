@@ -91,6 +91,7 @@ impl Fleet {
             let config = Config {
                 genesis: dir.path().join("genesis.json"),
                 verifying_key: key_file.clone(),
+                manifest: None,
                 data: home.join("data"),
                 key: home.join("signing.key"),
                 passphrase: Passphrase::default(),

@@ -33,6 +33,9 @@ impl Scene {
         std::fs::create_dir_all(&examples).expect("writable");
         for entry in std::fs::read_dir(workspace().join("docs/examples")).expect("examples") {
             let entry = entry.expect("readable");
+            if entry.path().is_dir() {
+                continue;
+            }
             std::fs::copy(entry.path(), examples.join(entry.file_name())).expect("copied");
         }
         Self { directory }
