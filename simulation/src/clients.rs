@@ -11,14 +11,15 @@ use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _};
 use placet_node::Node;
 use placet_node::inbox::Source;
 use placet_protocol::api::TransactionStatus;
+use placet_protocol::assertion::SignedAssertion;
 use placet_protocol::finality::ends_epoch;
-use placet_protocol::transaction::{ConvictAuthority, Transaction, TxId};
+use placet_protocol::transaction::{ConvictAuthority, Transaction, TransferTransaction, TxId};
 use placet_protocol::wire::Wire as _;
 
 use crate::dice::Dice;
 use crate::invariants::Invariant;
 use crate::parties::{Asset, Parties, authority};
-use crate::plan::Moment;
+use crate::plan::{Moment, Vice};
 use crate::world::World;
 
 /// Milliseconds before the end of a run after which nothing new is made.
@@ -67,6 +68,9 @@ pub struct Clients {
     appointed: bool,
     dismissed: bool,
     lost: bool,
+    /// What a liar that takes any proof was shown: its word on it convicts it.
+    bait: Option<(usize, TransferTransaction)>,
+    convicted: bool,
 }
 
 impl Clients {
@@ -91,6 +95,8 @@ impl Clients {
             appointed: false,
             dismissed: false,
             lost: false,
+            bait: None,
+            convicted: false,
         }
     }
 
@@ -130,6 +136,9 @@ impl Clients {
             return;
         }
         if self.change_authorities(runtime, at, &best) {
+            return;
+        }
+        if self.prosecute(runtime, at, &best) {
             return;
         }
         if !self.minted {
@@ -187,14 +196,7 @@ impl Clients {
         assets.is_ok_and(|assets| assets.len() == 2 && assets.iter().all(|a| a.outstanding() > 50))
     }
 
-    fn transfer(
-        &mut self,
-        runtime: &Context,
-        at: u64,
-        best: &Node,
-        asset: Asset,
-        redeemed: u64,
-    ) {
+    fn transfer(&mut self, runtime: &Context, at: u64, best: &Node, asset: Asset, redeemed: u64) {
         if let Ok(tx) = self.parties.transfer(best.ledger(), asset, redeemed) {
             self.track(runtime, at, Transaction::Transfer(tx), Hope::Final);
         }
@@ -239,6 +241,61 @@ impl Clients {
         if let Some(words) = words {
             self.track(runtime, at, Transaction::ConvictAuthority(words), Hope::Never);
         }
+    }
+
+    /// Shows a transfer with garbage for a proof to an authority that takes any, and has it convicted
+    /// when it approves; whether it did something.
+    fn prosecute(&mut self, runtime: &Context, at: u64, best: &Node) -> bool {
+        let faulty = &self.world.plan.faulty;
+        let Some(liar) = faulty.iter().find(|(_, vice)| **vice == Vice::Blind).map(|(l, _)| *l)
+        else {
+            return false;
+        };
+        let Some((_, bait)) = self.bait.clone() else {
+            let Ok(tx) = self.parties.transfer(best.ledger(), Asset::Endorsed, 0) else {
+                return false;
+            };
+            let bait = self.parties.garbage(&tx);
+            let bytes = Arc::new(Transaction::Transfer(bait.clone()).to_wire());
+            self.submit(runtime, liar, 67, bytes);
+            self.bait = Some((liar, bait));
+            return true;
+        };
+        if self.convicted {
+            return false;
+        }
+        let Some(node) = self.world.node(liar) else { return false };
+        let key = authority(liar).public();
+        let transfer = Transaction::Transfer(bait.clone());
+        let (id, proof_hash) = (transfer.id(&self.world.genesis.chain_id()), transfer.proof_hash());
+        let opinions = match node.status(id) {
+            Ok(
+                TransactionStatus::Pending { assertions }
+                | TransactionStatus::Refused { assertions, .. },
+            ) => assertions,
+            _ => return false,
+        };
+        let word = opinions
+            .iter()
+            .filter(|opinion| opinion.key == key && opinion.approves)
+            .filter_map(|opinion| {
+                let bytes = hex::decode(&opinion.assertion).ok()?;
+                SignedAssertion::from_wire(&bytes).ok()
+            })
+            .find(|signed| signed.assertion.proof_hash == proof_hash);
+        // The height that it judged at has to be final everywhere.
+        let Some(assertion) = word.filter(|w| w.assertion.judged_at <= best.tip().height) else {
+            return false;
+        };
+        self.convicted = true;
+        let conviction = ConvictAuthority { transfer: bait, assertion };
+        self.track(runtime, at, Transaction::ConvictAuthority(conviction), Hope::Final);
+        true
+    }
+
+    /// Whether a liar was brought to conviction.
+    pub fn convicted(&self) -> bool {
+        self.convicted
     }
 
     /// Appoints or dismisses if it is time; whether it did.
@@ -362,7 +419,9 @@ impl Clients {
                 match node.status(*id) {
                     Ok(TransactionStatus::Unknown | TransactionStatus::Refused { .. }) => {}
                     other => {
-                        wrong.push(format!("{kind} {id} is neither final nor refused at {host}: {other:?}"));
+                        wrong.push(format!(
+                            "{kind} {id} is neither final nor refused at {host}: {other:?}"
+                        ));
                     }
                 }
             }

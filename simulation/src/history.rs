@@ -12,6 +12,7 @@ use placet_protocol::transaction::{AuthorityChange, Transaction, TxId};
 use sha2::{Digest, Sha256};
 
 use crate::invariants::{self, Invariant, Violation};
+use crate::plan::Vice;
 
 /// A host made a final block part of its state.
 #[derive(Clone, Debug)]
@@ -103,6 +104,8 @@ pub struct History {
     pub witnessed: BTreeMap<[u8; 32], u64>,
     /// What honest hosts were told about others: who, when, by which host.
     pub evidence: Vec<(usize, Evidence)>,
+    /// How often each lie was told.
+    pub lies: BTreeMap<Vice, u64>,
     /// What was broken.
     pub violations: Vec<Violation>,
     /// Keeps every line, to be printed.
@@ -131,6 +134,7 @@ impl History {
             received: BTreeMap::new(),
             witnessed: BTreeMap::new(),
             evidence: Vec::new(),
+            lies: BTreeMap::new(),
             violations: Vec::new(),
             lines: verbose.then(Vec::new),
             log: Sha256::new(),
@@ -252,6 +256,7 @@ impl History {
                 let news = received.iter().any(|known| known.contradicts(&ballot));
                 if received.insert(ballot) && news {
                     *self.witnessed.entry(key).or_default() += 1;
+                    *self.lies.entry(Vice::Twins).or_default() += 1;
                 }
             }
             return;

@@ -131,7 +131,12 @@ impl Host {
     }
 
     /// Starts the authority.
-    pub fn start(&mut self, runtime: &Context, oracle: &Oracle<PublicKey, Context>, world: &Arc<World>) {
+    pub fn start(
+        &mut self,
+        runtime: &Context,
+        oracle: &Oracle<PublicKey, Context>,
+        world: &Arc<World>,
+    ) {
         let judge = match self.vice {
             Some(Vice::Blind) => Judge::Blind,
             _ => Judge::Honest,

@@ -167,7 +167,6 @@ impl GovernorClock for Machine {
     }
 }
 
-
 impl ReasonablyRealtime for Machine {}
 
 impl TryRng for Machine {

@@ -329,12 +329,7 @@ impl Parties {
     }
 
     /// The sitting authorities appoint another.
-    pub fn appointment(
-        &self,
-        number: u64,
-        new: usize,
-        sitting: &BTreeSet<usize>,
-    ) -> Transaction {
+    pub fn appointment(&self, number: u64, new: usize, sitting: &BTreeSet<usize>) -> Transaction {
         let change = AuthorityChange::Appoint(entry(new));
         self.change(number, change, Some(&authority(new)), sitting)
     }

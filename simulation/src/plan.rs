@@ -148,7 +148,8 @@ impl Plan {
         }
         let observer = dice.chance(35).then(|| dice.between(0, 10_000));
         let hosts = authorities + usize::from(observer.is_some());
-        let mut skew: Vec<i64> = (0..hosts).map(|_| dice.between(0, 2_000) as i64 - 1_000).collect();
+        let mut skew: Vec<i64> =
+            (0..hosts).map(|_| dice.between(0, 2_000) as i64 - 1_000).collect();
         // A clock beyond the tolerated drift makes its host useless as a voter: a faulty one.
         if faulty.len() < f && dice.chance(50) {
             let beyond = dice.between(11_000, 14_000) as i64;

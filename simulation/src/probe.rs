@@ -20,6 +20,7 @@ use crate::bugs;
 use crate::history::Commit;
 use crate::invariants::Invariant;
 use crate::plan::Vice;
+use crate::proofs::proof;
 use crate::world::World;
 
 /// See the file.
@@ -52,29 +53,46 @@ impl Probe {
     fn lie(&self, vice: Vice, mut block: Block, ancestors: &[Arc<Block>]) -> Block {
         let chain = self.node.ledger().chain();
         let header = &mut block.header;
-        match vice {
-            Vice::DoubleInBlock => {
-                if let Some(entry) = block.entries.first().cloned() {
-                    block.entries.push(entry);
-                    header.body = body_hash(&chain, &block.entries);
-                }
-            }
-            Vice::DoubleAcrossBlocks => {
+        let told = match vice {
+            Vice::DoubleInBlock | Vice::DoubleAcrossBlocks => {
                 let above = ancestors.iter().rev().find(|block| !block.entries.is_empty());
                 let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                if let Some(from) = above.cloned().or(last) {
-                    block.entries.extend(from.entries.first().cloned());
-                    header.body = body_hash(&chain, &block.entries);
-                }
+                let again = match vice {
+                    Vice::DoubleInBlock => block.entries.first().cloned(),
+                    _ => above.cloned().or(last).and_then(|from| from.entries.first().cloned()),
+                };
+                let told = again.is_some();
+                block.entries.extend(again);
+                header.body = body_hash(&chain, &block.entries);
+                told
             }
             Vice::TimeBack => {
                 let parent = ancestors.last().map_or(self.node.tip().time, |p| p.header.time);
                 header.time = parent.saturating_sub(1);
+                true
             }
-            Vice::WrongState => header.state[0] ^= 1,
-            Vice::WrongBody => header.body[0] ^= 1,
-            Vice::WrongValidators => header.validators[0] ^= 1,
-            Vice::Blind | Vice::TimeAhead | Vice::Withholds | Vice::Twins | Vice::Forger => {}
+            Vice::WrongState => {
+                header.state[0] ^= 1;
+                true
+            }
+            Vice::WrongBody => {
+                header.body[0] ^= 1;
+                true
+            }
+            Vice::WrongValidators => {
+                header.validators[0] ^= 1;
+                true
+            }
+            Vice::Blind => block.entries.iter().any(|entry| match &entry.transaction {
+                Transaction::Transfer(tx) => proof(&tx.body.public_inputs(&chain)) != tx.proof,
+                _ => false,
+            }),
+            Vice::TimeAhead | Vice::Withholds => true,
+            // Told elsewhere.
+            Vice::Twins | Vice::Forger => false,
+        };
+        if told {
+            *self.world.history().lies.entry(vice).or_default() += 1;
         }
         block
     }
@@ -87,6 +105,7 @@ impl Probe {
         };
         let chain = self.node.ledger().chain();
         if let Transaction::Transfer(mut transfer) = transaction.clone() {
+            *self.world.history().lies.entry(Vice::Forger).or_default() += 1;
             transfer.proof = ProofBytes([self.host as u8; 128]);
             let transaction = Transaction::Transfer(transfer);
             let copy = Gossip::Transaction { transaction, assertions: assertions.clone() };

@@ -14,6 +14,7 @@ use commonware_runtime::deterministic::{Config, Context, Runner};
 use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _};
 use commonware_utils::NZUsize;
 use placet_engine::keys;
+use placet_protocol::finality::Validators;
 
 use crate::bugs;
 use crate::clients::{Clients, live};
@@ -49,6 +50,10 @@ pub struct Report {
     pub transactions: (usize, usize),
     /// Pieces of evidence.
     pub evidence: usize,
+    /// How often each lie was told.
+    pub lies: BTreeMap<Vice, u64>,
+    /// Whether an authority was convicted of a wrong word.
+    pub convicted: bool,
     /// The log, if it was asked for.
     pub lines: Vec<String>,
 }
@@ -110,9 +115,13 @@ fn tap(world: &Arc<World>, host: usize, runtime: Context) -> Tap {
         let Ok(vote) = Vote::<Scheme, Digest>::read(&mut input) else { return };
         let Some(key) = keys::verify_key(from) else { return };
         let (round, ballot) = match &vote {
-            Vote::Notarize(vote) => (vote.proposal.round, Ballot::Notarize(vote.proposal.payload.0)),
+            Vote::Notarize(vote) => {
+                (vote.proposal.round, Ballot::Notarize(vote.proposal.payload.0))
+            }
             Vote::Nullify(vote) => (vote.round, Ballot::Nullify),
-            Vote::Finalize(vote) => (vote.proposal.round, Ballot::Finalize(vote.proposal.payload.0)),
+            Vote::Finalize(vote) => {
+                (vote.proposal.round, Ballot::Finalize(vote.proposal.payload.0))
+            }
         };
         let at = since_start(&runtime);
         let place = (key.to_bytes(), round.epoch().get(), round.view().get());
@@ -128,8 +137,9 @@ fn since_start(runtime: &Context) -> u64 {
 impl Stage {
     async fn build(runtime: Context, world: Arc<World>) -> Self {
         let plan = world.plan.clone();
-        let keys: Vec<PublicKey> =
-            (0..plan.hosts()).map(|host| keys::public(&parties::authority(host).public())).collect();
+        let keys: Vec<PublicKey> = (0..plan.hosts())
+            .map(|host| keys::public(&parties::authority(host).public()))
+            .collect();
         let (network, oracle) = Network::new_with_peers(
             runtime.child("network"),
             simulated::Config {
@@ -254,9 +264,9 @@ impl Stage {
             self.note(&format!("trouble for {} ms: {:?}", phase.length, phase.trouble));
             self.begin(&phase.trouble).await;
             self.sleep_until(begin + IN_FLIGHT.min(phase.length)).await;
-            let before = self.world.history().height();
+            let before = self.standing();
             self.sleep_until(begin + phase.length).await;
-            self.judge(&phase.trouble, phase.length, before);
+            self.judge(&phase.trouble, phase.length, &before);
             self.end(&phase.trouble).await;
             self.note("the trouble is over");
             let healed = self.now();
@@ -336,44 +346,46 @@ impl Stage {
     }
 
     /// Whether the chain had to go on, or could not, while there was trouble. What lies between
-    /// says nothing: it depends on who leads when.
-    fn judge(&self, trouble: &Trouble, length: u64, before: u64) {
+    /// says nothing: it depends on who leads when. `before` is the height when the trouble had its
+    /// effect, with the validators of that moment; others may have taken over since.
+    fn judge(&self, trouble: &Trouble, length: u64, before: &(u64, Option<Validators>)) {
+        let (after, now) = self.standing();
+        let (Some(first), Some(now)) = (before.1.as_ref(), now.as_ref()) else { return };
         let plan = &self.world.plan;
-        let (most_apart, reliable_apart) = {
-            let history = self.world.history();
-            let Some(validators) = history.current() else { return };
-            let votes = |host: usize| validators.contains(&parties::authority(host).public());
-            let unreliable = plan.unreliable();
-            let groups: Vec<Vec<usize>> = match trouble {
-                Trouble::None | Trouble::PowerCut => vec![(0..plan.hosts()).collect()],
-                Trouble::Cut(Cut::Apart(side)) => {
-                    let others = (0..plan.hosts()).filter(|host| !side.contains(host)).collect();
-                    vec![side.clone(), others]
-                }
-                Trouble::Crash { hosts, .. } => {
-                    vec![(0..plan.hosts()).filter(|host| !hosts.contains(host)).collect()]
-                }
-                Trouble::Disk(dead) => vec![(0..plan.hosts()).filter(|h| h != dead).collect()],
-                Trouble::Cut(_) => return,
-            };
-            let quorum = validators.quorum();
-            let count = |group: &Vec<usize>, reliable: bool| {
-                let counts = |host: &&usize| votes(**host) && !(reliable && unreliable.contains(*host));
-                group.iter().filter(counts).count()
-            };
-            let most = groups.iter().map(|group| count(group, false)).max().unwrap_or(0);
-            let reliable = groups.iter().map(|group| count(group, true)).max().unwrap_or(0);
-            (most < quorum, reliable >= quorum)
+        let without = |absent: &[usize]| -> Vec<usize> {
+            (0..plan.hosts()).filter(|host| !absent.contains(host)).collect()
         };
-        let after = self.world.history().height();
-        if most_apart && after > before {
-            let what = format!("from {before} to {after} though too few hosts could vote together");
+        let groups = match trouble {
+            Trouble::None | Trouble::PowerCut => vec![without(&[])],
+            Trouble::Cut(Cut::Apart(side)) => vec![side.clone(), without(side)],
+            Trouble::Crash { hosts, .. } => vec![without(hosts)],
+            Trouble::Disk(dead) => vec![without(&[*dead])],
+            Trouble::Cut(_) => return,
+        };
+        let unreliable = plan.unreliable();
+        let enough = |validators: &Validators, reliably: bool| {
+            groups.iter().any(|group| {
+                let votes = |host: &&usize| {
+                    validators.contains(&parties::authority(**host).public())
+                        && !(reliably && unreliable.contains(*host))
+                };
+                group.iter().filter(votes).count() >= validators.quorum()
+            })
+        };
+        if !enough(first, false) && after > before.0 {
+            let what = format!("from {} to {after} though too few could vote together", before.0);
             self.broken(Invariant::Halt, what);
         }
-        if reliable_apart && length >= LONG && after == before {
-            let what = format!("nothing since {before} though enough hosts could vote");
+        if enough(first, true) && enough(now, true) && length >= LONG && after == before.0 {
+            let what = format!("nothing since {} though enough hosts could vote", before.0);
             self.broken(Invariant::Progress, what);
         }
+    }
+
+    /// The height, and who makes the next block final.
+    fn standing(&self) -> (u64, Option<Validators>) {
+        let history = self.world.history();
+        (history.height(), history.current().cloned())
     }
 
     /// Whether everybody is back.
@@ -418,6 +430,8 @@ impl Stage {
             height: history.height(),
             transactions: (clients.sent(), history.executed.len()),
             evidence: history.evidence.len(),
+            lies: history.lies.clone(),
+            convicted: clients.convicted(),
             lines: history.lines.take().unwrap_or_default(),
         }
     }

@@ -56,9 +56,9 @@ impl LimitedSender for Outlet {
         };
         let narrowed = match recipients {
             Recipients::All if !self.mute && self.circle.is_none() => Recipients::All,
-            Recipients::All => {
-                Recipients::Some(self.everybody.iter().filter(|key| reaches(key)).cloned().collect())
-            }
+            Recipients::All => Recipients::Some(
+                self.everybody.iter().filter(|key| reaches(key)).cloned().collect(),
+            ),
             Recipients::Some(keys) => Recipients::Some(keys.into_iter().filter(reaches).collect()),
             Recipients::One(key) if reaches(&key) => Recipients::One(key),
             Recipients::One(_) => Recipients::Some(Vec::new()),

@@ -25,12 +25,7 @@ pub struct World {
 
 impl World {
     /// Before anything runs.
-    pub fn new(
-        plan: Plan,
-        planted: Option<Invariant>,
-        genesis: Genesis,
-        history: History,
-    ) -> Self {
+    pub fn new(plan: Plan, planted: Option<Invariant>, genesis: Genesis, history: History) -> Self {
         let nodes = Mutex::new(vec![None; plan.hosts()]);
         Self { plan, planted, genesis, history: Mutex::new(history), nodes }
     }

@@ -13,7 +13,11 @@ fn finds(invariant: Invariant) {
         .collect();
     assert_eq!(honest, Vec::<&placet_simulation::Violation>::new(), "without the bug");
     let report = execute(stage(invariant), Some(invariant), false);
-    assert!(report.breaks(invariant), "{invariant:?} was not found broken: {:?}", report.violations);
+    assert!(
+        report.breaks(invariant),
+        "{invariant:?} was not found broken: {:?}",
+        report.violations
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Runs by seed: the two hundred of every change, a campaign of any size, and a look at one.
 
+use std::collections::BTreeMap;
+
+use placet_simulation::plan::Vice;
 use placet_simulation::{Plan, Report, execute, simulate};
 
 /// Runs of every change.
@@ -12,8 +15,11 @@ fn number(name: &str, default: u64) -> u64 {
     }
 }
 
-/// Panics with every broken seed, so that one failure does not hide the others.
+/// Panics with every broken seed, so that one failure does not hide the others; and if the runs did
+/// not do what they are for.
 fn all_hold(seeds: impl Iterator<Item = u64>) {
+    let mut lies: BTreeMap<Vice, u64> = BTreeMap::new();
+    let (mut evidence, mut convictions) = (0, 0);
     let (mut runs, mut blocks, mut executed) = (0, 0, 0u64);
     let mut failures = String::new();
     for seed in seeds {
@@ -21,6 +27,11 @@ fn all_hold(seeds: impl Iterator<Item = u64>) {
         runs += 1;
         blocks += report.height;
         executed += report.transactions.1 as u64;
+        evidence += report.evidence;
+        convictions += u64::from(report.convicted);
+        for (vice, times) in &report.lies {
+            *lies.entry(*vice).or_default() += times;
+        }
         if !report.violations.is_empty() {
             let shown: Vec<_> = report.violations.iter().take(3).collect();
             let line = format!("seed {seed}: {shown:#?}\n{}", Plan::new(seed));
@@ -28,9 +39,21 @@ fn all_hold(seeds: impl Iterator<Item = u64>) {
             failures.push_str(&line);
         }
     }
-    println!("{runs} runs, {blocks} blocks, {executed} transactions");
-    assert!(failures.is_empty(), "broken invariants; replay with SEED=n, see docs/testing.md:\n{failures}");
+    println!(
+        "{runs} runs, {blocks} blocks, {executed} transactions, {evidence} pieces of evidence, \
+         {convictions} convictions; lies: {lies:?}"
+    );
+    assert!(
+        failures.is_empty(),
+        "broken invariants; replay with SEED=n, see docs/testing.md:\n{failures}"
+    );
     assert!(blocks > 10 * runs && executed > 10 * runs, "the runs did not do anything");
+    if runs >= 100 {
+        for vice in Vice::ALL {
+            assert!(lies.contains_key(&vice), "{vice:?} was never done");
+        }
+        assert!(evidence > 0 && convictions > 0, "no liar was found out");
+    }
 }
 
 #[test]
