@@ -127,7 +127,10 @@ impl App {
         self.lock()?;
         let nodes = Nodes::open(&self.data, &self.nodes, self.progress)?;
         for news in nodes.take_up()? {
-            self.progress.note(&news);
+            // Standard error is for one JSON object then.
+            if !self.json {
+                self.progress.note(&news);
+            }
         }
         Ok(nodes)
     }

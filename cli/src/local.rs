@@ -44,7 +44,7 @@ impl Local {
             ));
         }
         let working = progress.spinner("opening the network");
-        let key = keyfiles::verifying(&[dir.clone()], &genesis)?;
+        let key = keyfiles::verifying(std::slice::from_ref(&dir), &genesis)?;
         let open = |clock| Embedded::open(&dir, &key, KeySource::Stored, clock);
         let mut node = open(Clock::System).map_err(|error| node_failure(&error))?;
         let tip = node.tip().map_err(|error| node_failure(&error))?.time;
@@ -96,7 +96,7 @@ impl Local {
 
     /// The prover with this network's key.
     pub fn prover(&self) -> Result<Prover<Transfer>> {
-        keyfiles::prover(&[self.keys.clone()], self.node.genesis(), self.progress)
+        keyfiles::prover(std::slice::from_ref(&self.keys), self.node.genesis(), self.progress)
     }
 
     /// A failed question, with the node's own reason if it gave one.

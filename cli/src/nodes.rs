@@ -229,6 +229,9 @@ impl Nodes {
                 Err(failure) if failure.exit() == Exit::Ledger => {
                     news.push(format!("{what} was refused ({})", failure.code()));
                 }
+                Err(failure) if failure.code() == "undecided" => {
+                    news.push(format!("{what} still waits for a decision"));
+                }
                 Err(failure) => return Err(failure),
             }
         }

@@ -1,5 +1,7 @@
 //! A network of real node processes for tests: started, killed, stopped and looked at from outside.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
