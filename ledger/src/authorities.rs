@@ -11,7 +11,7 @@ use redb::WriteTransaction;
 
 use crate::execute::{Context, Failure};
 use crate::refusal::Refusal;
-use crate::state::{self, AUTHORITIES, Journal, META, VALIDATORS, meta};
+use crate::state::{self, AUTHORITIES, HANDOFFS, Journal, META, VALIDATORS, meta};
 
 /// The authorities that sit at the beginning of a block, in order of their keys. Changes within the
 /// block bind from the next one on.
@@ -55,7 +55,8 @@ impl Sitting {
     }
 }
 
-/// Closes a block: at the end of an epoch those who sit become the next one's validators. Returns
+/// Closes a block: at the end of an epoch those who sit become the next one's validators, and it is
+/// noted if they are others than before. Returns
 /// the keys sitting behind the block.
 pub(crate) fn close(
     txn: &WriteTransaction,
@@ -65,8 +66,13 @@ pub(crate) fn close(
     let validators = Sitting::load(txn)?.validators()?;
     let length = context.genesis.params.epoch_length;
     if ends_epoch(context.height, length) {
-        let next = epoch_of(context.height, length) + 1;
-        journal.put(txn, VALIDATORS, &next.to_be_bytes(), &validators.to_wire())?;
+        let epoch = epoch_of(context.height, length);
+        let next = (epoch + 1).to_be_bytes();
+        let present = state::validators(txn, epoch)?.ok_or(StoreError::Corrupt)?;
+        if validators != present {
+            journal.put(txn, HANDOFFS, &next, &[])?;
+        }
+        journal.put(txn, VALIDATORS, &next, &validators.to_wire())?;
     }
     Ok(validators)
 }

@@ -1,18 +1,17 @@
 //! Execution of one block's transactions inside one write transaction. Spec §11.
 //!
 //! Each transaction checks everything before it writes anything, so a refused one leaves no trace
-//! in the block being built. Proofs are verified in one batch for the whole block.
+//! in the block being built. Proofs are verified in one batch for the whole block. A proposer leaves
+//! out what is refused; a judge stops at it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use placet_protocol::block::Entry;
 use placet_protocol::genesis::{ChainId, Genesis};
-use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::{
     MAX_SANCTIONS_BYTES, MAX_TRANSACTION_BYTES, Transaction, TransferTransaction,
 };
-use placet_protocol::transfer::PublicInputs;
 use placet_protocol::wire::Wire;
 use placet_registry::credentials;
 use placet_registry::roots::{NETWORK, Roots, RootsError, Scope, Value};
@@ -93,111 +92,61 @@ pub(crate) fn advance(
     })
 }
 
-/// Verdicts on the proofs of a list of entries, by index.
+/// Verdicts on the proofs of those transfers, by index, that no rule before the proof refuses on the
+/// state before the block. Their form and assertions no earlier transaction of the block can change.
 pub(crate) type Verdicts = BTreeMap<usize, bool>;
 
-/// The verdicts on all proofs of a list of entries.
-pub(crate) fn verdicts(
+/// Looks at a proposer's transfers, and verifies in one batch the proofs of those that are worth it.
+fn verdicts(
     check: &dyn ProofCheck,
-    chain: &ChainId,
+    txn: &WriteTransaction,
+    context: &Context<'_>,
     entries: &[Entry],
-) -> Result<Verdicts, Undecided> {
-    let transfers = entries.iter().enumerate().filter_map(|(index, entry)| {
-        let Transaction::Transfer(tx) = &entry.transaction else { return None };
-        Some((index, (tx.body.public_inputs(chain), tx.proof)))
-    });
-    let (indices, items): (Vec<_>, Vec<_>) = transfers.unzip();
-    judged(check, indices, &items)
-}
-
-fn judged(
-    check: &dyn ProofCheck,
-    indices: Vec<usize>,
-    items: &[(PublicInputs, ProofBytes)],
-) -> Result<Verdicts, Undecided> {
-    let bad = check.bad(items)?;
+    scrutiny: Scrutiny,
+) -> Result<Verdicts, Failure> {
+    if scrutiny == Scrutiny::StateOnly {
+        return Ok(Verdicts::new());
+    }
+    let (mut indices, mut items) = (Vec::new(), Vec::new());
+    for (index, entry) in entries.iter().enumerate() {
+        let Transaction::Transfer(tx) = &entry.transaction else { continue };
+        match check_before_proof(txn, context, entry, tx, 0, scrutiny.look(false)) {
+            Ok(_) => {
+                indices.push(index);
+                items.push((tx.body.public_inputs(&context.chain), tx.proof));
+            }
+            Err(Failure::Refused(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let bad = check.bad(&items)?;
     let good = |i: usize| bad.binary_search(&i).is_err();
     Ok(indices.into_iter().enumerate().map(|(i, index)| (index, good(i))).collect())
 }
 
-/// What is known of a block's transfers before its transactions are executed in order.
-struct Known<'a> {
-    check: &'a dyn ProofCheck,
-    chain: ChainId,
-    scrutiny: Scrutiny,
-    /// Entries whose form and assertions are as they should be, which no earlier transaction of the
-    /// block can change.
-    vetted: BTreeSet<usize>,
-    /// Whether the proof is good.
-    proofs: Verdicts,
+/// What of a transfer is looked at before its proof, beside the rules on the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Its form; nobody has asserted yet.
+    Unendorsed,
+    /// Its form and all of rule 6.
+    Whole,
+    /// Of rule 6 what depends on state and signatures; the rest was looked at before.
+    Standing,
+    /// Of rule 6 what the block itself can change: how many approvals the asset needs.
+    Approvals,
 }
 
-impl<'a> Known<'a> {
-    /// Looks at those transfers that no rule before the proof refuses on the state before the
-    /// block, and verifies in one batch what of their proofs is not `known`.
-    fn batch(
-        check: &'a dyn ProofCheck,
-        txn: &WriteTransaction,
-        context: &Context<'_>,
-        entries: &[Entry],
-        scrutiny: Scrutiny,
-        known: Verdicts,
-    ) -> Result<Self, Failure> {
-        let chain = context.chain;
-        let mut batch = Self { check, chain, scrutiny, vetted: BTreeSet::new(), proofs: known };
-        if scrutiny == Scrutiny::StateOnly {
-            return Ok(batch);
-        }
-        let (mut indices, mut items) = (Vec::new(), Vec::new());
-        for (index, entry) in entries.iter().enumerate() {
-            let Transaction::Transfer(tx) = &entry.transaction else { continue };
-            match check_before_proof(txn, context, entry, tx, 0, scrutiny, false) {
-                Ok(_) => {
-                    batch.vetted.insert(index);
-                    if !batch.proofs.contains_key(&index) {
-                        indices.push(index);
-                        items.push((tx.body.public_inputs(&chain), tx.proof));
-                    }
-                }
-                Err(Failure::Refused(_)) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        batch.proofs.append(&mut judged(check, indices, &items)?);
-        Ok(batch)
-    }
-
-    /// Whether form and assertions of an entry need no second look.
-    fn vetted(&self, index: usize) -> bool {
-        self.scrutiny == Scrutiny::StateOnly || self.vetted.contains(&index)
-    }
-
-    /// Whether the proof is good; one that an earlier transaction of the block made worth a look
-    /// is verified alone.
-    fn is_good(&self, index: usize, tx: &TransferTransaction) -> Result<bool, Failure> {
-        if self.scrutiny == Scrutiny::StateOnly {
-            return Ok(true);
-        }
-        if let Some(known) = self.proofs.get(&index) {
-            return Ok(*known);
-        }
-        let item = (tx.body.public_inputs(&self.chain), tx.proof);
-        Ok(self.check.bad(&[item])?.is_empty())
-    }
-}
-
-/// Rules 1 to 6 for a transfer; returns its asset. `vetted` says that form and assertions were
-/// found good before, so that only what state can change is looked at again.
+/// Rules 1 to 6 for a transfer; returns its asset.
 pub(crate) fn check_before_proof<T: placet_registry::store::Transaction>(
     txn: &T,
     context: &Context<'_>,
     entry: &Entry,
     transfer: &TransferTransaction,
     pending_notes: u64,
-    scrutiny: Scrutiny,
-    vetted: bool,
+    look: Look,
 ) -> Result<Arc<AssetRecord>, Failure> {
-    if !vetted {
+    if matches!(look, Look::Unendorsed | Look::Whole) {
         check_form(&entry.transaction)?;
     }
     let asset = context.assets.asset(txn, transfer.body.asset)?.ok_or(Refusal::UnknownAsset)?;
@@ -207,10 +156,15 @@ pub(crate) fn check_before_proof<T: placet_registry::store::Transaction>(
             return Err(refusal.into());
         }
     }
-    match scrutiny {
-        Scrutiny::Unendorsed => {}
-        _ if vetted => transfer::check_approvals(context, &asset, &entry.assertions)?,
-        _ => transfer::check_endorsement(context, &asset, &entry.transaction, &entry.assertions)?,
+    let (tx, assertions) = (&entry.transaction, &entry.assertions);
+    match look {
+        Look::Unendorsed => {}
+        Look::Whole => {
+            transfer::check_wording(&context.chain, context.height, tx, assertions)?;
+            transfer::check_standing(context, &asset, assertions)?;
+        }
+        Look::Standing => transfer::check_standing(context, &asset, assertions)?,
+        Look::Approvals => transfer::check_approvals(context, &asset, assertions)?,
     }
     Ok(asset)
 }
@@ -236,11 +190,27 @@ pub(crate) fn check_form(tx: &Transaction) -> Result<(), Refusal> {
 pub(crate) enum Scrutiny {
     /// As in a block.
     Full,
+    /// As in a block whose entries' form was looked at before.
+    Formed,
     /// A dry run before anybody asserted.
     Unendorsed,
     /// Entries of a block that this ledger found good before: neither form nor signatures of
     /// assertions nor proofs are looked at again.
     StateOnly,
+}
+
+impl Scrutiny {
+    /// What is looked at of a transfer; `vetted` says that the state before the block was enough
+    /// to find form and assertions good.
+    fn look(self, vetted: bool) -> Look {
+        match self {
+            Self::Unendorsed => Look::Unendorsed,
+            Self::StateOnly => Look::Approvals,
+            _ if vetted => Look::Approvals,
+            Self::Full => Look::Whole,
+            Self::Formed => Look::Standing,
+        }
+    }
 }
 
 /// What execution made of a list of entries.
@@ -249,13 +219,19 @@ pub(crate) struct Outcome {
     pub(crate) accepted: Vec<Entry>,
     /// Refused, by index in the list given.
     pub(crate) refused: Vec<(usize, Refusal)>,
-    /// Hash of the state behind the block.
+    /// What follows from those that were executed.
+    pub(crate) behind: Behind,
+}
+
+/// What a header says of the state behind its block.
+pub(crate) struct Behind {
+    /// Hash of the state.
     pub(crate) state: [u8; 32],
-    /// Hash of the keys sitting behind the block.
+    /// Hash of the keys that sit.
     pub(crate) validators: [u8; 32],
 }
 
-/// Executes entries in order and makes the new roots current.
+/// Executes entries in order, leaving out what is refused, and makes the new roots current.
 pub(crate) fn execute(
     txn: &WriteTransaction,
     context: &Context<'_>,
@@ -263,82 +239,154 @@ pub(crate) fn execute(
     check: &dyn ProofCheck,
     entries: Vec<Entry>,
     scrutiny: Scrutiny,
-    known: Verdicts,
 ) -> Result<Outcome, Failure> {
-    let mut journal = Journal::new(previous, context.height, context.time);
-    let known = Known::batch(check, txn, context, &entries, scrutiny, known)?;
-    let mut accepted = Vec::new();
-    let mut refused = Vec::new();
+    let proofs = verdicts(check, txn, context, &entries, scrutiny)?;
+    let mut run = Run::begin(txn, context, previous, check, scrutiny, proofs);
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for (index, entry) in entries.into_iter().enumerate() {
-        let location = Location {
-            height: context.height,
-            index: u32::try_from(accepted.len()).expect("blocks are bounded"),
-        };
-        let done = execute_one(txn, &mut journal, context, &known, index, &entry).and_then(|()| {
-            let id = entry.transaction.id(&context.chain);
-            Ok(state::record_transaction(txn, &mut journal, id, location)?)
-        });
-        match done {
+        match run.step(index, accepted.len(), &entry) {
             Ok(()) => accepted.push(entry),
             Err(Failure::Refused(refusal)) => refused.push((index, refusal)),
             Err(failure) => return Err(failure),
         }
     }
-    journal.append_pending(txn)?;
-    advance_roots(txn, context)?;
-    journal.put(txn, TIMES, &context.height.to_be_bytes(), &context.time.to_le_bytes())?;
-    let validators = authorities::close(txn, &mut journal, context)?.hash(&context.chain);
-    let state = journal.finish(txn)?;
-    Ok(Outcome { accepted, refused, state, validators })
+    Ok(Outcome { accepted, refused, behind: run.close()? })
 }
 
-fn execute_one(
+/// Executes the entries of a block that is judged, in order and up to the first that is refused:
+/// the block is refused with it.
+pub(crate) fn follow(
     txn: &WriteTransaction,
-    journal: &mut Journal,
     context: &Context<'_>,
-    known: &Known<'_>,
-    index: usize,
-    entry: &Entry,
-) -> Result<(), Failure> {
-    let tx = &entry.transaction;
-    if let Transaction::Transfer(transfer) = tx {
+    previous: &[u8; 32],
+    check: &dyn ProofCheck,
+    entries: &[Entry],
+    scrutiny: Scrutiny,
+    proofs: Verdicts,
+) -> Result<Result<Behind, (usize, Refusal)>, Failure> {
+    let mut run = Run::begin(txn, context, previous, check, scrutiny, proofs);
+    for (index, entry) in entries.iter().enumerate() {
+        match run.step(index, index, entry) {
+            Ok(()) => {}
+            Err(Failure::Refused(refusal)) => return Ok(Err((index, refusal))),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(Ok(run.close()?))
+}
+
+/// A block's execution under way.
+struct Run<'a> {
+    txn: &'a WriteTransaction,
+    context: &'a Context<'a>,
+    check: &'a dyn ProofCheck,
+    scrutiny: Scrutiny,
+    proofs: Verdicts,
+    journal: Journal,
+}
+
+impl<'a> Run<'a> {
+    fn begin(
+        txn: &'a WriteTransaction,
+        context: &'a Context<'a>,
+        previous: &[u8; 32],
+        check: &'a dyn ProofCheck,
+        scrutiny: Scrutiny,
+        proofs: Verdicts,
+    ) -> Self {
+        let journal = Journal::new(previous, context.height, context.time);
+        Self { txn, context, check, scrutiny, proofs, journal }
+    }
+
+    /// Executes the entry with an index in the list given, which is to have a place in the block.
+    fn step(&mut self, index: usize, place: usize, entry: &Entry) -> Result<(), Failure> {
+        let location = Location {
+            height: self.context.height,
+            index: u32::try_from(place).expect("blocks are bounded"),
+        };
+        match &entry.transaction {
+            Transaction::Transfer(tx) => self.transfer(index, entry, tx)?,
+            tx => self.message(entry, tx)?,
+        }
+        let id = entry.transaction.id(&self.context.chain);
+        Ok(state::record_transaction(self.txn, &mut self.journal, id, location)?)
+    }
+
+    fn transfer(
+        &mut self,
+        index: usize,
+        entry: &Entry,
+        tx: &TransferTransaction,
+    ) -> Result<(), Failure> {
         // A replayed transfer is caught by its nullifiers, which says more.
-        let (pending, vetted) = (journal.pending_notes(), known.vetted(index));
-        let asset =
-            check_before_proof(txn, context, entry, transfer, pending, known.scrutiny, vetted)?;
-        if !known.is_good(index, transfer)? {
+        let look = self.scrutiny.look(self.proofs.contains_key(&index));
+        let pending = self.journal.pending_notes();
+        let asset = check_before_proof(self.txn, self.context, entry, tx, pending, look)?;
+        if !self.is_good(index, tx)? {
             return Err(Refusal::ProofInvalid.into());
         }
-        return transfer::apply(txn, journal, context, &asset, &transfer.body);
+        transfer::apply(self.txn, &mut self.journal, self.context, &asset, &tx.body)
     }
-    if known.scrutiny != Scrutiny::StateOnly {
-        check_form(tx)?;
+
+    /// Whether the proof is good; one that an earlier transaction of the block made worth a look
+    /// is verified alone.
+    fn is_good(&self, index: usize, tx: &TransferTransaction) -> Result<bool, Failure> {
+        if self.scrutiny == Scrutiny::StateOnly {
+            return Ok(true);
+        }
+        if let Some(known) = self.proofs.get(&index) {
+            return Ok(*known);
+        }
+        let item = (tx.body.public_inputs(&self.context.chain), tx.proof);
+        Ok(self.check.all_good(&[item])?)
     }
-    // Only transfers are endorsed.
-    if !entry.assertions.is_empty() {
-        return Err(Refusal::AssertionInvalid.into());
-    }
-    if has(txn, TRANSACTIONS, &tx.id(&context.chain).0)? {
-        return Err(Refusal::AlreadyExecuted.into());
-    }
-    match tx {
-        Transaction::Transfer(_) => unreachable!("handled above"),
-        Transaction::AdmitAttestor(tx) => registry::admit(txn, journal, context, tx),
-        Transaction::IssueCredential(tx) => registry::issue(txn, journal, context, tx),
-        Transaction::RevokeCredential(tx) => registry::revoke(txn, journal, context, tx),
-        Transaction::PublishSanctions(tx) => registry::publish_sanctions(txn, journal, context, tx),
-        Transaction::RegisterAsset(tx) => asset::register(txn, journal, context, tx),
-        Transaction::SetPolicy(tx) => asset::set_policy(txn, journal, context, tx),
-        Transaction::Mint(tx) => asset::mint(txn, journal, context, tx),
-        Transaction::FreezeNullifiers(tx) => asset::freeze(txn, journal, context, tx),
-        Transaction::ReleaseNullifiers(tx) => asset::release(txn, journal, context, tx),
-        Transaction::PauseAsset(tx) => asset::pause(txn, journal, context, tx),
-        Transaction::RotateAgentKey(tx) => asset::rotate(txn, journal, context, tx),
-        Transaction::ChangeAuthorities(tx) => authorities::change(txn, journal, context, tx),
-        Transaction::ConvictAuthority(tx) => {
-            conviction::convict(txn, journal, context, known.check, tx)
+
+    fn message(&mut self, entry: &Entry, tx: &Transaction) -> Result<(), Failure> {
+        let (txn, context, journal) = (self.txn, self.context, &mut self.journal);
+        if matches!(self.scrutiny, Scrutiny::Full | Scrutiny::Unendorsed) {
+            check_form(tx)?;
+        }
+        check_unendorsed(entry)?;
+        if has(txn, TRANSACTIONS, &tx.id(&context.chain).0)? {
+            return Err(Refusal::AlreadyExecuted.into());
+        }
+        match tx {
+            Transaction::Transfer(_) => unreachable!("handled above"),
+            Transaction::AdmitAttestor(tx) => registry::admit(txn, journal, context, tx),
+            Transaction::IssueCredential(tx) => registry::issue(txn, journal, context, tx),
+            Transaction::RevokeCredential(tx) => registry::revoke(txn, journal, context, tx),
+            Transaction::PublishSanctions(tx) => {
+                registry::publish_sanctions(txn, journal, context, tx)
+            }
+            Transaction::RegisterAsset(tx) => asset::register(txn, journal, context, tx),
+            Transaction::SetPolicy(tx) => asset::set_policy(txn, journal, context, tx),
+            Transaction::Mint(tx) => asset::mint(txn, journal, context, tx),
+            Transaction::FreezeNullifiers(tx) => asset::freeze(txn, journal, context, tx),
+            Transaction::ReleaseNullifiers(tx) => asset::release(txn, journal, context, tx),
+            Transaction::PauseAsset(tx) => asset::pause(txn, journal, context, tx),
+            Transaction::RotateAgentKey(tx) => asset::rotate(txn, journal, context, tx),
+            Transaction::ChangeAuthorities(tx) => authorities::change(txn, journal, context, tx),
+            Transaction::ConvictAuthority(tx) => {
+                conviction::convict(txn, journal, context, self.check, tx)
+            }
         }
     }
+
+    /// Makes the new roots current and hashes what was written.
+    fn close(mut self) -> Result<Behind, Failure> {
+        let (txn, context) = (self.txn, self.context);
+        self.journal.append_pending(txn)?;
+        advance_roots(txn, context)?;
+        let (height, time) = (context.height.to_be_bytes(), context.time.to_le_bytes());
+        self.journal.put(txn, TIMES, &height, &time)?;
+        let validators = authorities::close(txn, &mut self.journal, context)?.hash(&context.chain);
+        Ok(Behind { state: self.journal.finish(txn)?, validators })
+    }
+}
+
+/// Only transfers are endorsed.
+pub(crate) fn check_unendorsed(entry: &Entry) -> Result<(), Refusal> {
+    if entry.assertions.is_empty() { Ok(()) } else { Err(Refusal::AssertionInvalid) }
 }
 
 /// The roots behind the block become current, and what no window reaches any more is forgotten.

@@ -8,7 +8,7 @@ use placet_protocol::wire::Wire;
 use redb::ReadTransaction;
 
 use crate::authorities::Sitting;
-use crate::execute::{Context, Failure, Scrutiny, check_before_proof};
+use crate::execute::{Context, Failure, Look, Scrutiny, check_before_proof};
 use crate::ledger::{ExecuteError, Ledger, LedgerError, TimeBound, fatal};
 use crate::refusal::Refusal;
 use crate::state;
@@ -67,8 +67,7 @@ impl Ledger {
         self.check_time(&tip, time, bound).map_err(ExecuteError::from)?;
         let sitting = Sitting::load(&txn).map_err(LedgerError::from).map_err(ExecuteError::from)?;
         let context = self.context(&sitting, tip.height + 1, time);
-        let scrutiny = Scrutiny::Unendorsed;
-        match check_before_proof(&txn, &context, entry, transfer, 0, scrutiny, false) {
+        match check_before_proof(&txn, &context, entry, transfer, 0, Look::Unendorsed) {
             Ok(_) => {}
             Err(Failure::Refused(refusal)) => return Err(refusal.into()),
             Err(failure) => return Err(ExecuteError::from(fatal(failure)).into()),

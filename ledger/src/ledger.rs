@@ -19,7 +19,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use sha2::{Digest, Sha256};
 
 use crate::authorities::Sitting;
-use crate::execute::{Context, Failure, Outcome, Scrutiny, Verdicts, advance, execute};
+use crate::execute::{Context, Failure, Outcome, Scrutiny, advance, execute};
 use crate::proofs::{ProofCheck, Undecided};
 use crate::recent::Recent;
 use crate::refusal::Refusal;
@@ -82,10 +82,11 @@ pub enum ExecuteError {
     /// Its time.
     #[error(transparent)]
     Time(#[from] BadTime),
-    /// More transactions, or more bytes, than a block may hold.
+    /// More transactions, transfers or bytes than a block may hold.
     #[error(
-        "a block holds at most {} transactions of together {} bytes; propose fewer",
+        "a block holds at most {} transactions, of them {} transfers, of together {} bytes; propose fewer",
         placet_protocol::block::MAX_BLOCK_TRANSACTIONS,
+        placet_protocol::block::MAX_BLOCK_TRANSFERS,
         placet_protocol::block::MAX_BLOCK_BYTES
     )]
     BlockTooLarge,
@@ -187,7 +188,7 @@ impl Executed {
     }
     /// Hash of the state that would follow.
     pub fn state(&self) -> [u8; 32] {
-        self.outcome.state
+        self.outcome.behind.state
     }
     /// The block that a proposer makes of the accepted transactions.
     pub fn block(&self, proposer: placet_protocol::signing::VerifyKey) -> Block {
@@ -196,9 +197,9 @@ impl Executed {
             height: self.height,
             parent: BlockId(self.parent.block),
             time: self.time,
-            state: self.outcome.state,
+            state: self.outcome.behind.state,
             body: body_hash(&self.chain, &entries),
-            validators: self.outcome.validators,
+            validators: self.outcome.behind.validators,
             proposer,
         };
         Block { header, entries }
@@ -350,12 +351,10 @@ impl Ledger {
         time: u64,
         entries: Vec<Entry>,
         scrutiny: Scrutiny,
-        known: Verdicts,
     ) -> Result<Outcome, LedgerError> {
         let sitting = Sitting::load(txn)?;
         let context = self.context(&sitting, parent.height + 1, time);
-        execute(txn, &context, &parent.state, self.proofs(), entries, scrutiny, known)
-            .map_err(fatal)
+        execute(txn, &context, &parent.state, self.proofs(), entries, scrutiny).map_err(fatal)
     }
 
     /// The validators of an epoch, in ascending order of keys; `None` while the last block of the
@@ -412,7 +411,7 @@ impl Ledger {
         let txn = self.write()?;
         let parent = state::tip(&txn).map_err(LedgerError::from)?;
         self.check_time(&parent, time, bound)?;
-        let outcome = self.execute_in(&txn, &parent, time, entries, scrutiny, Verdicts::new())?;
+        let outcome = self.execute_in(&txn, &parent, time, entries, scrutiny)?;
         let height = parent.height + 1;
         Ok(Executed { txn, outcome, parent, height, time, chain: self.chain })
     }

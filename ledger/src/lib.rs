@@ -9,6 +9,7 @@ mod recent;
 pub mod proofs;
 pub mod state;
 mod execute;
+mod screen;
 mod transfer;
 mod registry;
 mod asset;

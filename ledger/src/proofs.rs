@@ -1,13 +1,13 @@
 //! The seam to proof verification: what the ledger asks, and the answer by Groth16.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use placet_params::{Origin, VerifyingKey};
 use placet_protocol::field::to_bytes;
 use placet_protocol::genesis::{Genesis, NetworkKind};
 use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transfer::{PublicInputs, Transfer};
-use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, verify_batch};
+use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, all_good, verify_batch};
 use sha2::{Digest, Sha256};
 
 use crate::recent::Recent;
@@ -24,11 +24,22 @@ pub trait ProofCheck: Send + Sync {
     /// # Errors
     /// [`Undecided`] if nothing could be found out.
     fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided>;
+
+    /// Whether none is bad: for those who need not know which, and who must not pay for finding it.
+    ///
+    /// # Errors
+    /// [`Undecided`] if nothing could be found out.
+    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+        Ok(self.bad(items)?.is_empty())
+    }
 }
 
 impl<C: ProofCheck + ?Sized> ProofCheck for Arc<C> {
     fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
         (**self).bad(items)
+    }
+    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+        (**self).all_good(items)
     }
 }
 
@@ -78,27 +89,52 @@ impl<C: ProofCheck> CachedCheck<C> {
     }
 }
 
-impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+/// What is known of a list of items.
+struct Lookup {
+    questions: Vec<Question>,
+    /// Indices of those that are known to be bad, ascending.
+    bad: Vec<usize>,
+    /// Indices of those that nothing is known of, ascending.
+    open: Vec<usize>,
+}
+
+impl Lookup {
+    /// Those that nothing is known of.
+    fn asked(&self, items: &[(PublicInputs, ProofBytes)]) -> Vec<(PublicInputs, ProofBytes)> {
+        self.open.iter().map(|index| items[*index].clone()).collect()
+    }
+}
+
+impl<C> CachedCheck<C> {
+    fn answers(&self) -> MutexGuard<'_, (Answers, Answers)> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_up(&self, items: &[(PublicInputs, ProofBytes)]) -> Lookup {
         let questions: Vec<_> =
             items.iter().map(|(public, proof)| question(public, proof)).collect();
         let (mut bad, mut open) = (Vec::new(), Vec::new());
-        {
-            let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            for (index, question) in questions.iter().enumerate() {
-                if answers.1.contains(question) {
-                    bad.push(index);
-                } else if !answers.0.contains(question) {
-                    open.push(index);
-                }
+        let answers = self.answers();
+        for (index, question) in questions.iter().enumerate() {
+            if answers.1.contains(question) {
+                bad.push(index);
+            } else if !answers.0.contains(question) {
+                open.push(index);
             }
         }
-        if open.is_empty() {
-            return Ok(bad);
+        Lookup { questions, bad, open }
+    }
+}
+
+impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
+    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+        let known = self.look_up(items);
+        if known.open.is_empty() {
+            return Ok(known.bad);
         }
-        let asked: Vec<_> = open.iter().map(|index| items[*index].clone()).collect();
-        let found = self.inner.bad(&asked)?;
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.inner.bad(&known.asked(items))?;
+        let Lookup { questions, mut bad, open } = known;
+        let mut answers = self.answers();
         for (place, index) in open.into_iter().enumerate() {
             if found.binary_search(&place).is_ok() {
                 answers.1.insert(questions[index]);
@@ -109,6 +145,26 @@ impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
         }
         bad.sort_unstable();
         Ok(bad)
+    }
+
+    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+        let known = self.look_up(items);
+        if !known.bad.is_empty() || known.open.is_empty() {
+            return Ok(known.bad.is_empty());
+        }
+        let good = self.inner.all_good(&known.asked(items))?;
+        let mut answers = self.answers();
+        match (good, &known.open[..]) {
+            (true, open) => {
+                for index in open {
+                    answers.0.insert(known.questions[*index]);
+                }
+            }
+            (false, [index]) => answers.1.insert(known.questions[*index]),
+            // Nobody knows which one it was.
+            (false, _) => {}
+        }
+        Ok(good)
     }
 }
 
@@ -166,6 +222,11 @@ impl ProofCheck for Groth16Check {
             Err(BatchError::Refused(bad)) => Ok(bad.into_iter().map(|(index, _)| index).collect()),
             Err(BatchError::Randomness(_)) => Err(Undecided),
         }
+    }
+
+    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+        let batch: Vec<_> = items.iter().map(|(public, proof)| (public, *proof)).collect();
+        all_good(&self.0, &batch, &mut OsCoefficients).map_err(|_| Undecided)
     }
 }
 
@@ -233,6 +294,31 @@ mod tests {
         assert_eq!(cache.bad(&items[3..5]), Ok(vec![1]));
         assert_eq!(cache.bad(&items), Ok(vec![1, 4]));
         assert_eq!(asked(&cache), 6);
+    }
+
+    #[test]
+    fn a_batch_is_good_as_a_whole_and_what_that_shows_is_remembered() {
+        let cache = CachedCheck::new(Arc::new(Scripted::default()));
+        let items = items(6);
+        assert_eq!(cache.all_good(&[]), Ok(true));
+        assert_eq!(cache.all_good(&items[..4]), Ok(true));
+        assert_eq!(asked(&cache), 4);
+        assert_eq!(cache.all_good(&items[..3]), Ok(true));
+        assert_eq!(cache.bad(&items[..4]), Ok(vec![]));
+        assert_eq!(asked(&cache), 4);
+        // A batch with a bad one tells nothing of the others, nor which it was.
+        let mut mixed = items.clone();
+        mixed[5].1.0[0] = BAD;
+        for times in 1..=2 {
+            assert_eq!(cache.all_good(&mixed), Ok(false));
+            assert_eq!(asked(&cache), 4 + 2 * times);
+        }
+        // Known to be bad, it spoils every batch without another look.
+        assert_eq!(cache.all_good(&mixed[5..]), Ok(false));
+        assert_eq!(asked(&cache), 9);
+        assert_eq!(cache.all_good(&mixed), Ok(false));
+        assert_eq!(asked(&cache), 9);
+        assert_eq!(cache.all_good(&items), Ok(true));
     }
 
     #[test]

@@ -8,11 +8,14 @@ use std::sync::{Arc, PoisonError};
 use placet_protocol::block::{Block, BlockId, Entry, Header, body_hash, entries_fit};
 use placet_protocol::genesis::END_OF_TIME;
 use placet_protocol::signing::VerifyKey;
+use placet_protocol::transaction::Transaction;
 use redb::WriteTransaction;
 
-use crate::execute::{Scrutiny, Verdicts, verdicts};
-use crate::ledger::{BadTime, ExecuteError, Ledger, LedgerError, TimeBound};
+use crate::authorities::Sitting;
+use crate::execute::{Scrutiny, Verdicts, follow};
+use crate::ledger::{BadTime, ExecuteError, Ledger, LedgerError, TimeBound, fatal};
 use crate::refusal::Refusal;
+use crate::screen::{check_forms, screen};
 use crate::state::{self, Tip};
 
 /// A block made for proposal.
@@ -45,8 +48,13 @@ pub enum BadBlock {
     /// At or beyond `2^40 - 2^22`.
     #[error("the block's time is beyond what transfers can express; refuse it")]
     TooLate,
-    /// More than a block may hold.
-    #[error("the block holds more than a block may hold; refuse it")]
+    /// More transactions, transfers or bytes than a block may hold.
+    #[error(
+        "the block holds more than {} transactions, {} transfers or {} bytes; refuse it",
+        placet_protocol::block::MAX_BLOCK_TRANSACTIONS,
+        placet_protocol::block::MAX_BLOCK_TRANSFERS,
+        placet_protocol::block::MAX_BLOCK_BYTES
+    )]
     TooLarge,
     /// Other entries than the header commits to.
     #[error("the block's transactions are not those of its header; refuse it")]
@@ -59,6 +67,9 @@ pub enum BadBlock {
         /// The rule.
         refusal: Refusal,
     },
+    /// A proof does not hold. Which one, nobody has looked for.
+    #[error("a proof in the block does not verify; refuse it")]
+    Proof,
     /// Another state than execution leads to.
     #[error("the block's state hash is not what its execution gives; refuse it")]
     State,
@@ -93,16 +104,16 @@ impl Ledger {
         }
         let base = self.on_top_of(ancestors)?.map_err(ExecuteError::Ancestors)?;
         self.check_time(&base.tip, time, bound)?;
-        let (known, tip) = (Verdicts::new(), &base.tip);
-        let outcome = self.execute_in(&base.txn, tip, time, entries, Scrutiny::Full, known)?;
+        let tip = &base.tip;
+        let outcome = self.execute_in(&base.txn, tip, time, entries, Scrutiny::Full)?;
         base.txn.abort().map_err(redb::Error::from).map_err(LedgerError::from)?;
         let header = Header {
             height: tip.height + 1,
             parent: BlockId(tip.block),
             time,
-            state: outcome.state,
+            state: outcome.behind.state,
             body: body_hash(&self.chain(), &outcome.accepted),
-            validators: outcome.validators,
+            validators: outcome.behind.validators,
             proposer,
         };
         self.remember(header.id(&self.chain()));
@@ -140,65 +151,152 @@ impl Ledger {
         if let Some(verdict) = self.settled(header)? {
             return Ok(verdict);
         }
-        // Proofs before the store is locked: they cost most.
         let id = header.id(&chain);
         let scrutiny = self.scrutiny_of(&id);
-        let known = match scrutiny {
-            Scrutiny::Full => {
-                verdicts(self.proofs(), &chain, &block.entries).map_err(LedgerError::from)?
+        // Cheap before expensive, and everything before the first proof.
+        let mut passed = Vec::new();
+        if scrutiny != Scrutiny::StateOnly {
+            if let Err((index, refusal)) = check_forms(&chain, header.height, &block.entries) {
+                return Ok(Err(BadBlock::Refused { index, refusal }));
             }
-            _ => Verdicts::new(),
-        };
-        let base = match self.on_top_of(ancestors)? {
+            let base = match self.parent_of(block, ancestors, bound)? {
+                Ok(base) => base,
+                Err(verdict) => return Ok(verdict),
+            };
+            passed = match self.screen_on(&base, block)? {
+                Ok(passed) => passed,
+                Err(bad) => return Ok(Err(bad)),
+            };
+            // The store is not locked while proofs are verified: they cost most.
+            base.txn.abort().map_err(redb::Error::from).map_err(LedgerError::from)?;
+            if !self.proofs_hold(block, &passed)? {
+                return Ok(Err(BadBlock::Proof));
+            }
+        }
+        // Meanwhile others may have made it final, and this ledger committed it.
+        let base = match self.parent_of(block, ancestors, bound)? {
             Ok(base) => base,
-            Err(bad) => return Ok(Err(bad)),
+            Err(verdict) => return Ok(verdict),
         };
-        // Others may have made it final, and this ledger committed it, while proofs were verified.
-        // The store is locked from here on.
-        if let Some(verdict) = self.settled(header)? {
-            return Ok(verdict);
-        }
-        if (header.height, header.parent.0) != (base.tip.height + 1, base.tip.block) {
-            return Ok(Err(BadBlock::NotNext));
-        }
-        match self.check_time(&base.tip, header.time, bound) {
-            Ok(()) => {}
-            Err(BadTime::BeforeParent) => return Ok(Err(BadBlock::BeforeParent)),
-            Err(BadTime::TooLate) => return Ok(Err(BadBlock::TooLate)),
-            Err(no_verdict) => return Err(no_verdict.into()),
-        }
-        let verdict = self.judge_on(&base, block, scrutiny, known)?;
+        let verdict = self.follow_on(&base, block, scrutiny, &passed)?;
         if verdict.is_ok() {
             self.remember(id);
         }
         Ok(verdict)
     }
 
-    /// Executes a block and compares what comes out with its header.
-    fn judge_on(
+    /// The state that a block is judged on, with the store locked; the verdict where it is settled
+    /// or the block's header does not follow its parent's.
+    #[allow(clippy::type_complexity)] // a verdict in the place of a state
+    fn parent_of(
+        &self,
+        block: &Block,
+        ancestors: &[Arc<Block>],
+        bound: TimeBound,
+    ) -> Result<Result<Base, Result<(), BadBlock>>, ExecuteError> {
+        let header = &block.header;
+        let base = match self.on_top_of(ancestors)? {
+            Ok(base) => base,
+            Err(bad) => return Ok(Err(Err(bad))),
+        };
+        if let Some(verdict) = self.settled(header)? {
+            return Ok(Err(verdict));
+        }
+        if (header.height, header.parent.0) != (base.tip.height + 1, base.tip.block) {
+            return Ok(Err(Err(BadBlock::NotNext)));
+        }
+        match self.check_time(&base.tip, header.time, bound) {
+            Ok(()) => {}
+            Err(BadTime::BeforeParent) => return Ok(Err(Err(BadBlock::BeforeParent))),
+            Err(BadTime::TooLate) => return Ok(Err(Err(BadBlock::TooLate))),
+            Err(no_verdict) => return Err(no_verdict.into()),
+        }
+        let validators =
+            state::validators(&base.txn, self.epoch(header.height)).map_err(LedgerError::from)?;
+        if !validators.is_some_and(|validators| validators.contains(&header.proposer)) {
+            return Ok(Err(Err(BadBlock::Proposer)));
+        }
+        Ok(Ok(base))
+    }
+
+    /// The transfers that pass every rule before the proof on the state before the block.
+    fn screen_on(
+        &self,
+        base: &Base,
+        block: &Block,
+    ) -> Result<Result<Vec<usize>, BadBlock>, LedgerError> {
+        let sitting = Sitting::load(&base.txn)?;
+        let context = self.context(&sitting, base.tip.height + 1, block.header.time);
+        let screened = screen(&base.txn, &context, &block.entries).map_err(fatal)?;
+        Ok(screened.map_err(|(index, refusal)| BadBlock::Refused { index, refusal }))
+    }
+
+    /// Whether the proofs of these entries hold, all of them.
+    fn proofs_hold(&self, block: &Block, indices: &[usize]) -> Result<bool, LedgerError> {
+        let chain = self.chain();
+        let item = |index: &usize| match &block.entries[*index].transaction {
+            Transaction::Transfer(tx) => Some((tx.body.public_inputs(&chain), tx.proof)),
+            _ => None,
+        };
+        let items: Vec<_> = indices.iter().filter_map(item).collect();
+        Ok(self.proofs().all_good(&items)?)
+    }
+
+    /// Executes a block and compares what comes out with its header. `proven` are the entries that
+    /// passed every rule on the state before it, with their proofs.
+    fn follow_on(
         &self,
         base: &Base,
         block: &Block,
         scrutiny: Scrutiny,
-        known: Verdicts,
+        proven: &[usize],
     ) -> Result<Result<(), BadBlock>, LedgerError> {
+        let (header, tip) = (&block.header, &base.tip);
+        let scrutiny = match scrutiny {
+            Scrutiny::StateOnly => Scrutiny::StateOnly,
+            _ => Scrutiny::Formed,
+        };
+        let proofs: Verdicts = proven.iter().map(|index| (*index, true)).collect();
+        let sitting = Sitting::load(&base.txn)?;
+        let context = self.context(&sitting, tip.height + 1, header.time);
+        let (check, entries) = (self.proofs(), &block.entries);
+        let done = follow(&base.txn, &context, &tip.state, check, entries, scrutiny, proofs);
+        Ok(match done.map_err(fatal)? {
+            Err((index, refusal)) => Err(BadBlock::Refused { index, refusal }),
+            Ok(behind) if behind.state != header.state => Err(BadBlock::State),
+            Ok(behind) if behind.validators != header.validators => Err(BadBlock::Validators),
+            Ok(_) => Ok(()),
+        })
+    }
+
+    /// Judges an ancestor whose height, parent, time and body are in order, with the store locked.
+    fn judge_on(&self, base: &Base, block: &Block) -> Result<Result<(), BadBlock>, LedgerError> {
         let header = &block.header;
         let validators = state::validators(&base.txn, self.epoch(header.height))?;
         if !validators.is_some_and(|validators| validators.contains(&header.proposer)) {
             return Ok(Err(BadBlock::Proposer));
         }
-        let entries = block.entries.clone();
-        let outcome =
-            self.execute_in(&base.txn, &base.tip, header.time, entries, scrutiny, known)?;
-        Ok(if let Some(&(index, refusal)) = outcome.refused.first() {
-            Err(BadBlock::Refused { index, refusal })
-        } else if outcome.state != header.state {
-            Err(BadBlock::State)
-        } else if outcome.validators != header.validators {
-            Err(BadBlock::Validators)
-        } else {
-            Ok(())
-        })
+        let id = header.id(&self.chain());
+        let scrutiny = self.scrutiny_of(&id);
+        let mut passed = Vec::new();
+        if scrutiny != Scrutiny::StateOnly {
+            if let Err((index, refusal)) = check_forms(&self.chain(), header.height, &block.entries)
+            {
+                return Ok(Err(BadBlock::Refused { index, refusal }));
+            }
+            passed = match self.screen_on(base, block)? {
+                Ok(passed) => passed,
+                Err(bad) => return Ok(Err(bad)),
+            };
+            if !self.proofs_hold(block, &passed)? {
+                return Ok(Err(BadBlock::Proof));
+            }
+        }
+        let verdict = self.follow_on(base, block, scrutiny, &passed)?;
+        if verdict.is_ok() {
+            self.remember(id);
+        }
+        Ok(verdict)
     }
 
     /// A write transaction, never to be committed, with the state behind the last of `ancestors`.
@@ -225,8 +323,7 @@ impl Ledger {
                 && header.time < END_OF_TIME
                 && entries_fit(&ancestor.entries)
                 && header.body == body_hash(&chain, &ancestor.entries);
-            let scrutiny = self.scrutiny_of(&id);
-            if !sound || self.judge_on(&base, ancestor, scrutiny, Verdicts::new())?.is_err() {
+            if !sound || self.judge_on(&base, ancestor)?.is_err() {
                 return Ok(Err(BadBlock::Ancestor));
             }
             base.tip =
@@ -264,5 +361,37 @@ impl Ledger {
 
     fn remember(&self, id: BlockId) {
         self.good.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::common::{World, authority_keys};
+
+    #[test]
+    fn an_ancestor_at_the_end_of_time_is_not_valid_whatever_its_state() {
+        let world = World::memory();
+        let ledger = &world.ledger;
+        // Right in everything but perhaps its time.
+        let block_at = |time| {
+            let base = ledger.on_top_of(&[]).unwrap().ok().unwrap();
+            let tip = &base.tip;
+            let done = ledger.execute_in(&base.txn, tip, time, vec![], Scrutiny::Full).unwrap();
+            let header = Header {
+                height: tip.height + 1,
+                parent: BlockId(tip.block),
+                time,
+                state: done.behind.state,
+                body: body_hash(&ledger.chain(), &[]),
+                validators: done.behind.validators,
+                proposer: authority_keys()[0].public(),
+            };
+            Arc::new(Block { header, entries: Vec::new() })
+        };
+        for (time, bad) in [(END_OF_TIME - 1, None), (END_OF_TIME, Some(BadBlock::Ancestor))] {
+            let ancestors = [block_at(time)];
+            assert_eq!(ledger.on_top_of(&ancestors).unwrap().err(), bad);
+        }
     }
 }

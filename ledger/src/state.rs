@@ -52,11 +52,14 @@ pub(crate) const SANCTIONS: Table = TableDefinition::new("ledger.sanctions");
 pub(crate) const AUTHORITIES: Table = TableDefinition::new("ledger.authorities");
 /// Epoch (big-endian) to its validators; from the last block of the epoch before on.
 pub(crate) const VALIDATORS: Table = TableDefinition::new("ledger.validators");
+/// Each epoch (big-endian) whose validators are not those of the epoch before, to nothing: receipts
+/// look for these, and epochs without a change are many.
+pub(crate) const HANDOFFS: Table = TableDefinition::new("ledger.handoffs");
 /// Height (big-endian) to the time of the block: verdicts are judged again by it.
 pub(crate) const TIMES: Table = TableDefinition::new("ledger.times");
 
 /// The tables that make up the state; blocks are history, not state.
-pub(crate) const STATE_TABLES: [Table; 13] = [
+pub(crate) const STATE_TABLES: [Table; 14] = [
     META,
     TRANSACTIONS,
     NULLIFIERS,
@@ -69,6 +72,7 @@ pub(crate) const STATE_TABLES: [Table; 13] = [
     SANCTIONS,
     AUTHORITIES,
     VALIDATORS,
+    HANDOFFS,
     TIMES,
 ];
 
@@ -351,6 +355,23 @@ pub(crate) fn validators(
     epoch: u64,
 ) -> Result<Option<Validators>, StoreError> {
     read(txn, VALIDATORS, &epoch.to_be_bytes())
+}
+
+/// The epochs up to this one whose validators are not those of the epoch before, in order; at most
+/// `most` of them.
+pub(crate) fn handoffs(
+    txn: &impl Transaction,
+    up_to: u64,
+    most: usize,
+) -> Result<Vec<u64>, StoreError> {
+    let Some(table) = txn.table(HANDOFFS)? else { return Ok(Vec::new()) };
+    let last = up_to.to_be_bytes();
+    let mut epochs = Vec::new();
+    for entry in table.range::<&[u8]>(..=&last[..])?.take(most) {
+        let (key, _) = entry?;
+        epochs.extend(height_behind(Some(key.value().to_vec()))?);
+    }
+    Ok(epochs)
 }
 
 /// The height at which a nullifier was spent.

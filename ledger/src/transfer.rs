@@ -245,31 +245,39 @@ impl SignatureMemo {
     }
 }
 
-/// Rule 6: every assertion is what it says, and enough of them approve.
-pub(crate) fn check_endorsement(
-    context: &Context<'_>,
-    asset: &AssetRecord,
+/// The part of rule 6 that no state can change: every assertion is about this transfer with this
+/// proof, in force at this height, and none is there twice.
+pub(crate) fn check_wording(
+    chain: &ChainId,
+    height: u64,
     transfer: &Tx,
     assertions: &[SignedAssertion],
 ) -> Result<(), Refusal> {
-    let id = transfer.id(&context.chain);
-    let proof_hash = transfer.proof_hash();
+    let (id, proof_hash) = (transfer.id(chain), transfer.proof_hash());
     let mut seen = BTreeSet::new();
-    for signed in assertions {
+    let sound = assertions.iter().all(|signed| {
         let said = &signed.assertion;
-        let mandated = context
-            .sitting
-            .authority(&signed.authority)
-            .is_some_and(|authority| authority.mandates.contains(&said.checkpoint));
-        let applies = mandated
-            && said.transaction == id
+        said.transaction == id
             && said.proof_hash == proof_hash
-            && said.judged_at < context.height
-            && context.height <= said.expires_at
-            && seen.insert((signed.authority, said.checkpoint));
-        if !applies {
-            return Err(Refusal::AssertionInvalid);
-        }
+            && said.judged_at < height
+            && height <= said.expires_at
+            && seen.insert((signed.authority, said.checkpoint))
+    });
+    if sound { Ok(()) } else { Err(Refusal::AssertionInvalid) }
+}
+
+/// The rest of rule 6: authors with a mandate, enough approvals, good signatures.
+pub(crate) fn check_standing(
+    context: &Context<'_>,
+    asset: &AssetRecord,
+    assertions: &[SignedAssertion],
+) -> Result<(), Refusal> {
+    let mandated = |signed: &SignedAssertion| {
+        let author = context.sitting.authority(&signed.authority);
+        author.is_some_and(|author| author.mandates.contains(&signed.assertion.checkpoint))
+    };
+    if !assertions.iter().all(mandated) {
+        return Err(Refusal::AssertionInvalid);
     }
     check_approvals(context, asset, assertions)?;
     // Signatures last: they cost most.

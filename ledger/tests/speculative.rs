@@ -5,17 +5,21 @@ mod common;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use common::{BAD, START, World, authority_keys, certify, genesis, key};
+use common::{BAD, START, World, authority_keys, certify, genesis, issuer, key};
 use placet_ledger::{
     Backend, BadBlock, BadTime, ExecuteError, Ledger, ProofCheck, Proposed, Refusal, TimeBound,
     Undecided,
 };
-use placet_protocol::block::{Block, BlockId, CertifiedBlock, Entry, body_hash};
+use placet_protocol::block::{
+    Block, BlockId, CertifiedBlock, Entry, MAX_BLOCK_TRANSFERS, body_hash,
+};
 use placet_protocol::field::AssetId;
 use placet_protocol::genesis::NetworkKind;
 use placet_protocol::statement::ProofBytes;
-use placet_protocol::transaction::Transaction;
+use placet_protocol::transaction::asset::{Officer, Pause};
+use placet_protocol::transaction::{Signed, Transaction};
 use placet_protocol::transfer::PublicInputs;
+use placet_protocol::wire::{DecodeError, Wire};
 
 fn world() -> (World, AssetId) {
     let mut world = World::memory();
@@ -148,8 +152,7 @@ fn every_defect_of_a_block_has_its_own_verdict() {
     let refusal = Refusal::AssertionInvalid;
     assert_eq!(refused(garbage.clone()), Err(BadBlock::Refused { index: 1, refusal }));
     garbage[1] = world.entry(garbage[1].transaction.clone());
-    let refusal = Refusal::ProofInvalid;
-    assert_eq!(refused(garbage), Err(BadBlock::Refused { index: 1, refusal }));
+    assert_eq!(refused(garbage), Err(BadBlock::Proof));
     let refusal = Refusal::NullifierSpent;
     let twice = vec![good.entries[0].clone(), good.entries[0].clone()];
     assert_eq!(refused(twice), Err(BadBlock::Refused { index: 1, refusal }));
@@ -157,6 +160,105 @@ fn every_defect_of_a_block_has_its_own_verdict() {
     assert_eq!(refused(again), Err(BadBlock::Refused { index: 0, refusal }));
     // All this has changed nothing.
     assert_eq!(altered(&|_| ()), Ok(()));
+}
+
+#[test]
+fn a_block_holds_a_bounded_number_of_transfers() {
+    let (mut world, asset) = world();
+    let parent = propose(&world, &[], vec![]).block;
+    let mut entries: Vec<_> =
+        (0..MAX_BLOCK_TRANSFERS).map(|_| endorsed(&mut world, asset)).collect();
+    // Other transactions do not count.
+    let sanctions = world.sanctions(1, false);
+    entries.push(world.entry(sanctions));
+    let full = propose(&world, &[], entries.clone()).block;
+    assert_eq!(full.entries.len(), MAX_BLOCK_TRANSFERS + 1);
+    assert_eq!(verdict(&world, &[], &full), Ok(()));
+    assert_eq!(Block::from_wire(&full.to_wire()).as_ref(), Ok(&full));
+    entries.push(endorsed(&mut world, asset));
+    let over = with_entries(&world, &parent, entries.clone());
+    assert_eq!(verdict(&world, &[], &over), Err(BadBlock::TooLarge));
+    assert_eq!(Block::from_wire(&over.to_wire()), Err(DecodeError::TooLong));
+    let proposer = authority_keys()[0].public();
+    let made = world.ledger.propose_on(&[], entries, START, TimeBound::Any, proposer);
+    assert!(matches!(made, Err(ExecuteError::BlockTooLarge)));
+}
+
+#[test]
+fn nothing_is_proven_for_a_block_that_a_cheaper_rule_refuses() {
+    let (mut world, asset) = world();
+    let (judge, _) = self::world();
+    let model = propose(&world, &[], vec![]).block;
+    let garbage = |world: &mut World| {
+        let mut transfer = world.transfer(asset);
+        transfer.proof.0[0] = BAD;
+        transfer
+    };
+    let all_bad = |world: &mut World| -> Vec<Entry> {
+        let txs: Vec<_> = (0..5).map(|_| Transaction::Transfer(garbage(world))).collect();
+        txs.into_iter().map(|tx| world.entry(tx)).collect()
+    };
+    let refused =
+        |entries: Vec<Entry>| verdict(&judge, &[], &with_entries(&judge, &model, entries));
+    let at = |index, refusal| Err(BadBlock::Refused { index, refusal });
+    // Garbage that nobody endorsed ends with the first.
+    let mut entries = all_bad(&mut world);
+    entries.iter_mut().for_each(|entry| entry.assertions.clear());
+    assert_eq!(refused(entries), at(0, Refusal::EndorsementMissing));
+    // One that is refused whatever stands before it, behind others with garbage.
+    let mut lasting: Vec<(Entry, Refusal)> = Vec::new();
+    let mut tx = garbage(&mut world);
+    tx.body.expiry_height = 0;
+    lasting.push((world.entry(Transaction::Transfer(tx)), Refusal::Expired));
+    let mut tx = garbage(&mut world);
+    tx.body.nf_position = tx.body.nf_delivery;
+    lasting.push((world.entry(Transaction::Transfer(tx)), Refusal::NullifiersEqual));
+    let mut entry = all_bad(&mut world).remove(0);
+    entry.assertions[1] = entry.assertions[0].clone();
+    lasting.push((entry, Refusal::AssertionInvalid));
+    let mut entry = all_bad(&mut world).remove(0);
+    entry.assertions[1].signature = entry.assertions[0].signature;
+    lasting.push((entry, Refusal::AssertionInvalid));
+    let sanctions = world.sanctions(1, false);
+    let mut entry = world.entry(sanctions);
+    entry.assertions = all_bad(&mut world).remove(0).assertions;
+    lasting.push((entry, Refusal::AssertionInvalid));
+    for (last, refusal) in lasting {
+        let mut entries = all_bad(&mut world);
+        entries.push(last);
+        assert_eq!(refused(entries), at(5, refusal));
+    }
+    assert_eq!(judge.proofs.asked.load(Ordering::Relaxed), 0);
+    // Where only the proofs are bad, they are verified once.
+    assert_eq!(refused(all_bad(&mut world)), Err(BadBlock::Proof));
+    assert_eq!(judge.proofs.asked.load(Ordering::Relaxed), 5);
+}
+
+#[test]
+fn a_transfer_that_an_earlier_transaction_sets_right_is_good() {
+    let (mut world, asset) = world();
+    let pause = |world: &World, sequence, paused| {
+        let message = Pause { asset, sequence, paused, by: Officer::Issuer };
+        Transaction::PauseAsset(Signed::new(message, &world.chain, &issuer()))
+    };
+    let stop = pause(&world, 1, true);
+    world.accept(vec![stop]);
+    let resume = world.entry(pause(&world, 2, false));
+    let transfer = endorsed(&mut world, asset);
+    let good = propose(&world, &[], vec![resume.clone(), transfer.clone()]).block;
+    assert_eq!(good.entries.len(), 2);
+    let (other, _) = self::world();
+    let last = world.blocks().pop().unwrap();
+    other.ledger.apply(&last).unwrap();
+    assert_eq!(verdict(&other, &[], &good), Ok(()));
+    let refused = |entries| verdict(&other, &[], &with_entries(&other, &good, entries));
+    let expected = Err(BadBlock::Refused { index: 0, refusal: Refusal::AssetPaused });
+    assert_eq!(refused(vec![transfer.clone(), resume.clone()]), expected);
+    let Transaction::Transfer(mut garbage) = transfer.transaction else { unreachable!() };
+    garbage.proof.0[0] = BAD;
+    let garbage = world.entry(Transaction::Transfer(garbage));
+    let expected = Err(BadBlock::Refused { index: 1, refusal: Refusal::ProofInvalid });
+    assert_eq!(refused(vec![resume, garbage]), expected);
 }
 
 #[test]

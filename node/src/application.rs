@@ -10,7 +10,7 @@ use futures::future::select;
 use placet_consensus::{Answer, Application, Applied, Environment, Evidence, Fatal, Fault};
 use placet_ledger::{BadTime, ExecuteError, TimeBound};
 use placet_protocol::api;
-use placet_protocol::block::{Block, CertifiedBlock, MAX_BLOCK_BYTES};
+use placet_protocol::block::{Block, CertifiedBlock, MAX_BLOCK_BYTES, MAX_BLOCK_TRANSFERS};
 use placet_protocol::genesis::ChainId;
 use placet_protocol::signing::VerifyKey;
 use placet_protocol::transaction::TxId;
@@ -20,9 +20,8 @@ use crate::node::{Item, Node, sitting};
 
 /// Seconds by which a block may lie ahead of a validator's clock.
 pub const DRIFT: u64 = 10;
-/// Most transactions in an own proposal: what a validator can verify well within the engine's
-/// time-outs even if it knows none of the proofs.
-const MOST_PROPOSED: usize = 512;
+/// Most transactions in an own proposal: no more than may be transfers.
+const MOST_PROPOSED: usize = MAX_BLOCK_TRANSFERS;
 /// Most bytes of transactions in an own proposal.
 const BYTES_PROPOSED: usize = MAX_BLOCK_BYTES - 64 * 1024;
 /// Longest wait for the clock between two looks at it.

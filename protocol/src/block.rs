@@ -13,6 +13,9 @@ use crate::wire::{DecodeError, Reader, Wire, Writer};
 
 /// Most transactions in a block.
 pub const MAX_BLOCK_TRANSACTIONS: usize = 4096;
+/// Most transfers in a block: each has a proof, and whoever judges a block has to verify all of them
+/// before the vote.
+pub const MAX_BLOCK_TRANSFERS: usize = 512;
 /// Longest encoding of a block's list of entries, in bytes: room for the longest sanctions list
 /// and as much again.
 pub const MAX_BLOCK_BYTES: usize = 16 * 1024 * 1024;
@@ -113,9 +116,17 @@ impl Wire for Entry {
     }
 }
 
-/// Whether a block may hold these entries: their number, and the length of their encoding.
+/// Whether there are not too many entries, nor too many transfers among them.
+fn numbers_fit(entries: &[Entry]) -> bool {
+    let is_transfer = |entry: &&Entry| matches!(entry.transaction, Transaction::Transfer(_));
+    entries.len() <= MAX_BLOCK_TRANSACTIONS
+        && entries.iter().filter(is_transfer).count() <= MAX_BLOCK_TRANSFERS
+}
+
+/// Whether a block may hold these entries: their number, that of the transfers among them, and the
+/// length of their encoding. Spec §13.5.
 pub fn entries_fit(entries: &[Entry]) -> bool {
-    if entries.len() > MAX_BLOCK_TRANSACTIONS {
+    if !numbers_fit(entries) {
         return false;
     }
     let mut left = MAX_BLOCK_BYTES - 4;
@@ -204,7 +215,7 @@ impl Wire for Block {
         let header = Header::read(input)?;
         let before = input.remaining();
         let entries = input.list(MAX_BLOCK_TRANSACTIONS)?;
-        if before - input.remaining() > MAX_BLOCK_BYTES {
+        if before - input.remaining() > MAX_BLOCK_BYTES || !numbers_fit(&entries) {
             return Err(DecodeError::TooLong);
         }
         Ok(Self { header, entries })

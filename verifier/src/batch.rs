@@ -85,6 +85,36 @@ where
     if refused.is_empty() { Ok(()) } else { Err(BatchError::Refused(refused)) }
 }
 
+/// Whether every one of `items` is good. For those to whom one bad proof is reason enough to refuse
+/// all: nothing is looked for after the one equation, and nothing at all is computed if a proof is
+/// malformed. An empty batch is good.
+///
+/// # Errors
+/// The operating system's, if it gave no randomness: nothing was decided.
+pub fn all_good<S>(
+    key: &PreparedVerifyingKey<S>,
+    items: &[(&S::Public, ProofBytes)],
+    randomness: &mut impl RandomSource,
+) -> Result<bool, getrandom::Error>
+where
+    S: Statement,
+    S::Public: Sync,
+{
+    // Stops at the first that is malformed.
+    let decoded: Result<Vec<Item<S>>, VerifyError> = items
+        .par_iter()
+        .map(|(public, bytes)| Ok((key.inputs(public)?, Proof::from_bytes(bytes)?)))
+        .collect();
+    let Ok(decoded) = decoded else { return Ok(false) };
+    if let [(inputs, proof)] = &decoded[..] {
+        return Ok(key.verify_inputs(inputs, proof).is_ok());
+    }
+    let all: Vec<(&[Fr], &Points)> =
+        decoded.iter().map(|(inputs, proof)| (&inputs[..], proof.points())).collect();
+    let coefficients = draw(all.len(), randomness)?;
+    Ok(all.is_empty() || combined_holds(&key.key, &all, &coefficients))
+}
+
 fn draw(count: usize, randomness: &mut impl RandomSource) -> Result<Vec<Fr>, getrandom::Error> {
     let mut bytes = vec![0u8; count * COEFFICIENT_BYTES];
     randomness.fill(&mut bytes)?;

@@ -8,6 +8,6 @@ pub mod batch;
 pub mod proof;
 pub mod verify;
 
-pub use batch::{BatchError, OsCoefficients, RandomSource, verify_batch};
+pub use batch::{BatchError, OsCoefficients, RandomSource, all_good, verify_batch};
 pub use proof::{Proof, ProofError, ProofPart};
 pub use verify::{PreparedVerifyingKey, VerifyError, verify};

@@ -16,7 +16,7 @@ use placet_prover::{ProofSeed, Prover};
 use placet_setup::{SetupSeed, generate};
 use placet_verifier::{
     BatchError, OsCoefficients, PreparedVerifyingKey, Proof, ProofError, ProofPart, RandomSource,
-    VerifyError, verify, verify_batch,
+    VerifyError, all_good, verify, verify_batch,
 };
 use square_chain::{ChainPublic, SquareChain, chain};
 
@@ -243,6 +243,23 @@ fn bad_proofs_in_a_batch_are_named_in_order() {
         let expected = broken.iter().map(|index| (*index, VerifyError::Invalid)).collect();
         assert_eq!(batch(&items), Err(BatchError::Refused(expected)), "{count}: {broken:?}");
     }
+}
+
+#[test]
+fn a_batch_is_good_as_a_whole_if_all_are() {
+    let good =
+        |items: &Items<'_>| all_good(&fixture().prepared, items, &mut OsCoefficients).unwrap();
+    for count in [0, 1, 2, 16] {
+        assert!(good(&items(count)), "{count} proofs");
+        for broken in 0..count {
+            let mut items = items(count);
+            items[broken].1 = bad(&items[broken].1);
+            assert!(!good(&items), "{count}: {broken}");
+            items[broken].1 = ProofBytes([0xff; PROOF_BYTES]);
+            assert!(!good(&items), "{count}: {broken}, malformed");
+        }
+    }
+    assert!(all_good(&fixture().prepared, &items(2), &mut NoEntropy).is_err());
 }
 
 #[test]
