@@ -11,6 +11,7 @@ pub mod application;
 pub mod round;
 pub mod mempool;
 pub mod inbox;
+mod wanted;
 pub mod checkpoint;
 pub mod store;
 pub mod time;

@@ -12,7 +12,6 @@ use placet_protocol::api::{Opinion as ApiOpinion, Problem, TransactionStatus};
 use placet_protocol::assertion::{SignedAssertion, Verdict};
 use placet_protocol::block::BlockId;
 use placet_protocol::genesis::{Authority, NetworkKind};
-use placet_protocol::gossip::Variant;
 use placet_protocol::signing::{SigningKey, VerifyKey};
 use placet_protocol::transaction::{MAX_SANCTIONS_BYTES, Transaction, TxId};
 use placet_protocol::wire::Wire;
@@ -24,6 +23,7 @@ use crate::mempool::{Capacity, Mempool, NoRoom};
 use crate::metrics::Metrics;
 use crate::store::{Change, Record, Store, StoreError};
 use crate::time::Time;
+use crate::wanted::Wanted;
 
 /// How a node uses its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,13 +99,6 @@ pub(crate) enum Item {
     Restored(Box<Transaction>),
 }
 
-/// Something that is lacking and whom to ask for it.
-pub(crate) struct Wanted {
-    pub(crate) from: VerifyKey,
-    pub(crate) ask_at: u64,
-    pub(crate) tries: u32,
-}
-
 /// What became of transactions lately, so that nobody is asked for them again.
 #[derive(Default)]
 pub(crate) struct Fates {
@@ -148,7 +141,7 @@ pub(crate) struct State {
     pub(crate) inbox: Inbox<Item>,
     /// Assertions on transactions that did not come yet, by who signed them.
     pub(crate) early: BTreeMap<VerifyKey, VecDeque<SignedAssertion>>,
-    pub(crate) wanted: BTreeMap<Variant, Wanted>,
+    pub(crate) wanted: Wanted,
     pub(crate) fates: Fates,
     /// What the store does not know yet.
     pub(crate) changes: Vec<Change>,
@@ -215,7 +208,7 @@ impl Node {
             mempool: Mempool::new(settings.capacity),
             inbox,
             early: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            wanted: Wanted::default(),
             fates: Fates::default(),
             changes: Vec::new(),
             dirty: BTreeSet::new(),

@@ -24,7 +24,7 @@ use crate::authority::ASSERTION_LIFETIME;
 use crate::checkpoint::{Case, Opinion};
 use crate::inbox::{Source, Standing};
 use crate::mempool::{Candidate, mandated};
-use crate::node::{Item, Node, State, SubmitError, Wanted, problem};
+use crate::node::{Item, Node, State, SubmitError, problem};
 use crate::store::{Change, Record};
 use crate::time::Time;
 
@@ -41,8 +41,7 @@ const MARGIN: u64 = 10;
 /// Most transactions judged, and most sent again, in one round.
 const MOST_JUDGED: usize = 128;
 const MOST_SENT: usize = 64;
-/// Most variants that are wanted, and most assertions kept early for each authority.
-const MAX_MISSING: usize = 8192;
+/// Most assertions kept early for each authority.
 const MAX_EARLY: usize = 8192;
 /// How often somebody is asked for one, and the pauses, in milliseconds.
 const ASKS: u32 = 5;
@@ -298,10 +297,7 @@ impl Node {
         if early.len() < MAX_EARLY {
             early.push_back(signed);
         }
-        if state.wanted.len() < MAX_MISSING {
-            let wanted = Wanted { from, ask_at: now + ASK_FIRST, tries: 0 };
-            state.wanted.entry(variant).or_insert(wanted);
-        }
+        state.wanted.hear(variant, from, state.sitting.len(), now + ASK_FIRST);
     }
 
     /// Refuses a transaction that too many have rejected, in every variant.
@@ -720,7 +716,7 @@ impl Node {
         let state = &mut *state;
         let mut requests: BTreeMap<VerifyKey, Vec<Variant>> = BTreeMap::new();
         let mut given_up = Vec::new();
-        for (variant, wanted) in &mut state.wanted {
+        for (variant, wanted) in state.wanted.iter_mut() {
             if wanted.ask_at > now {
                 continue;
             }
@@ -731,7 +727,7 @@ impl Node {
             }
             wanted.tries += 1;
             wanted.ask_at = now + ASK_AGAIN;
-            requests.entry(wanted.from).or_default().push(*variant);
+            requests.entry(wanted.from()).or_default().push(*variant);
         }
         for variant in &given_up {
             state.wanted.remove(variant);
@@ -739,7 +735,7 @@ impl Node {
         if !given_up.is_empty() {
             let wanted = &state.wanted;
             for heard in state.early.values_mut() {
-                heard.retain(|signed| wanted.contains_key(&variant_of(signed)));
+                heard.retain(|signed| wanted.contains(&variant_of(signed)));
             }
         }
         for (from, variants) in requests {

@@ -15,6 +15,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Tab
 pub const MAX_RECORDS: u64 = 100_000;
 /// Most pieces of evidence.
 const MAX_EVIDENCE: u64 = 10_000;
+/// Most against one culprit: more shows nothing new, and must not take the room of others.
+const MAX_EVIDENCE_EACH: usize = 100;
 /// Longest code and message of a problem, in bytes.
 const MAX_TEXT: usize = 2048;
 
@@ -187,7 +189,7 @@ impl Store {
         row.map(|row| Record::from_wire(row.value()).map_err(|_| StoreError::Corrupt)).transpose()
     }
 
-    /// Remembers evidence; `true` if it is new.
+    /// Remembers evidence; `true` if it is new and there is room, for all and for its culprit.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -200,7 +202,14 @@ impl Store {
         let txn = self.0.begin_write()?;
         let new = {
             let mut table = txn.open_table(EVIDENCE)?;
-            let room = table.len()? < MAX_EVIDENCE && table.get(&key[..])?.is_none();
+            let culprit = evidence.culprit.to_bytes();
+            let mut against = 0;
+            for row in table.range(&culprit[..]..)?.take(MAX_EVIDENCE_EACH) {
+                against += usize::from(row?.0.value().starts_with(&culprit));
+            }
+            let room = against < MAX_EVIDENCE_EACH
+                && table.len()? < MAX_EVIDENCE
+                && table.get(&key[..])?.is_none();
             if room {
                 table.insert(&key[..], &json[..])?;
             }
@@ -282,5 +291,30 @@ mod tests {
         assert!(store.accuse(&evidence).unwrap());
         assert!(!store.accuse(&evidence).unwrap());
         assert_eq!(store.evidence().unwrap(), vec![evidence]);
+    }
+
+    #[test]
+    fn one_culprit_leaves_room_for_evidence_against_others() {
+        let store = Store::open(None).unwrap();
+        let mut culprits: Vec<_> =
+            (1..=3).map(|n| SigningKey::from_seed(&[n; 32]).public()).collect();
+        culprits.sort();
+        let evidence = |culprit: usize, view| Evidence {
+            culprit: culprits[culprit],
+            kind: "nullify-finalize".into(),
+            epoch: 1,
+            view,
+            proof: "00".into(),
+        };
+        // The one in the middle, with neighbours on both sides.
+        assert!(store.accuse(&evidence(0, 0)).unwrap());
+        assert!(store.accuse(&evidence(2, 0)).unwrap());
+        for view in 0..MAX_EVIDENCE_EACH as u64 {
+            assert!(store.accuse(&evidence(1, view)).unwrap());
+        }
+        assert!(!store.accuse(&evidence(1, MAX_EVIDENCE_EACH as u64)).unwrap());
+        assert!(store.accuse(&evidence(0, 1)).unwrap());
+        assert!(store.accuse(&evidence(2, 1)).unwrap());
+        assert_eq!(store.evidence().unwrap().len(), MAX_EVIDENCE_EACH + 4);
     }
 }

@@ -184,3 +184,26 @@ fn it_is_hopeless_when_those_left_are_too_few() {
     assert!(!one.hear(opinion(&variant, 1, false, 4)));
     assert!(!one.is_hopeless(&sitting()));
 }
+
+#[test]
+fn an_approval_by_a_rule_of_ones_own_gives_no_hope() {
+    let mut world = world();
+    let tx = transfer(&mut world);
+    let variant = variant(&world, &tx);
+    let mut one = candidate(&tx, None);
+    one.needs = BTreeMap::from([(Checkpoint::Risk, 3)]);
+    let discretionary = |by: usize| {
+        let assertion =
+            Assertion { discretionary: true, ..opinion(&variant, by, true, 4).assertion };
+        SignedAssertion::new(assertion, &world.chain, &authority_keys()[by])
+    };
+    assert!(one.hear(discretionary(0)));
+    assert!(!one.is_hopeless(&sitting()), "three others may approve");
+    for by in [2, 3] {
+        assert!(one.hear(opinion(&variant, by, true, 4)));
+    }
+    assert!(!one.is_hopeless(&sitting()), "the one who has not spoken may");
+    assert!(one.hear(discretionary(1)));
+    assert!(one.is_hopeless(&sitting()), "four have approved, two of them to no purpose");
+    assert_eq!(one.endorsement(5, &sitting()), None);
+}
