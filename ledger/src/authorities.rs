@@ -135,3 +135,45 @@ pub(crate) fn put(
 ) -> Result<(), StoreError> {
     journal.put(txn, AUTHORITIES, &authority.key.to_bytes(), &authority.to_wire())
 }
+
+#[cfg(test)]
+mod tests {
+    use placet_protocol::transaction::{NumberedChange, Transaction as Tx};
+
+    use super::*;
+    use crate::common::{World, authority_keys};
+
+    #[test]
+    fn epochs_with_other_validators_are_noted_and_no_others() {
+        let length = 4;
+        let mut world = World::with_epochs_of(length);
+        let keys = authority_keys();
+        let renamed = |name: &str| {
+            let mut authority = world.ledger.genesis().authorities[0].clone();
+            authority.name = name.into();
+            AuthorityChange::Appoint(authority)
+        };
+        // What changes in which epoch; another name is no change of validators.
+        let (first, dismissed) = (renamed("first"), AuthorityChange::Dismiss(keys[3].public()));
+        let changes = [(1, first), (3, dismissed), (5, renamed("second"))];
+        for (number, (epoch, change)) in (1..).zip(changes) {
+            while world.ledger.tip().unwrap().height / length < epoch {
+                world.wait(1);
+            }
+            let change = NumberedChange { number, change };
+            let approvals = keys[..3].iter().map(|key| change.approve(&world.chain, key)).collect();
+            let appoints = matches!(change.change, AuthorityChange::Appoint(_));
+            let possession = appoints.then(|| change.possession(&world.chain, &keys[0]));
+            let tx = ChangeAuthorities::new(change, possession, approvals);
+            world.accept(vec![Tx::ChangeAuthorities(tx)]);
+        }
+        while world.ledger.tip().unwrap().height / length < 7 {
+            world.wait(1);
+        }
+        let txn = world.ledger.read().unwrap();
+        assert_eq!(state::handoffs(&txn, u64::MAX, 10).unwrap(), [4]);
+        assert_eq!(state::handoffs(&txn, 4, 10).unwrap(), [4]);
+        assert_eq!(state::handoffs(&txn, 3, 10).unwrap(), [0; 0]);
+        assert_eq!(state::handoffs(&txn, 4, 0).unwrap(), [0; 0]);
+    }
+}
