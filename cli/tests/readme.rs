@@ -26,7 +26,11 @@ const NETWORK: &[&str] = &[
 
 const GUIDES: &[Guide] = &[
     Guide { path: "README.md", before: &[], words: &[] },
-    Guide { path: "docs/guides/authority.md", before: &[], words: &[("FILE", "list.csv")] },
+    Guide {
+        path: "docs/guides/authority.md",
+        before: &[("placet", &["placet network init"])],
+        words: &[("FILE", "list.csv")],
+    },
     Guide {
         path: "docs/guides/attestor.md",
         before: &[
