@@ -314,11 +314,10 @@ mod tests {
     fn certify(header: &Header, epoch: u64, signers: &[SigningKey]) -> Certificate {
         let round = Round { epoch, view: 300, parent: 299 };
         let id = header.id(&CHAIN);
-        let mut signatures: Vec<_> =
-            signers
-                .iter()
-                .map(|key| sign(&CHAIN, &validators(), &id, &round, &[9; 32], key))
-                .collect();
+        let mut signatures: Vec<_> = signers
+            .iter()
+            .map(|key| sign(&CHAIN, &validators(), &id, &round, &[9; 32], key))
+            .collect();
         signatures.sort_by_key(|signature| signature.authority);
         Certificate { round, context: [9; 32], signatures }
     }

@@ -245,12 +245,7 @@ mod tests {
         }
     }
 
-    fn handoff(
-        height: u64,
-        by: &Validators,
-        next: &Validators,
-        signers: &[SigningKey],
-    ) -> Handoff {
+    fn handoff(height: u64, by: &Validators, next: &Validators, signers: &[SigningKey]) -> Handoff {
         let header = header(height, next, [0; 32]);
         Handoff { finality: finality(&header, by, signers), header, next: next.clone() }
     }
