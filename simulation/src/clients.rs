@@ -258,6 +258,12 @@ impl Clients {
             let bait = self.parties.garbage(&tx);
             let bytes = Arc::new(Transaction::Transfer(bait.clone()).to_wire());
             self.submit(runtime, liar, 67, bytes);
+            // One that needs nobody's approval goes straight into its blocks.
+            if let Ok(tx) = self.parties.transfer(best.ledger(), Asset::Free, 0) {
+                let poison = self.parties.garbage(&tx);
+                let bytes = Arc::new(Transaction::Transfer(poison).to_wire());
+                self.submit(runtime, liar, 68, bytes);
+            }
             self.bait = Some((liar, bait));
             return true;
         };
