@@ -86,10 +86,7 @@ fn submit(client: &impl Network, transfers: Vec<TransferTransaction>) -> Vec<(Tx
             match client.submit(&transaction) {
                 Ok(submitted) => break submitted,
                 Err(SubmitError::Network(_)) => continue,
-                // The answer to an earlier attempt was lost with its node.
-                Err(SubmitError::Rejected(rejection)) if rejection.code == "nullifier-spent" => {
-                    panic!("final under another id: {rejection:?}")
-                }
+                // Nor may it be refused as spent because an earlier attempt was executed.
                 Err(SubmitError::Rejected(rejection)) => panic!("{rejection:?}"),
             }
         };

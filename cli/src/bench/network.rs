@@ -17,9 +17,9 @@ use placet_prover::Prover;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::devnet::Clock;
 use crate::devnet::nodes::Children;
 use crate::devnet::place::{Place, Plan};
+use crate::devnet::{Clock, silent};
 use crate::fail::{Exit, Failure, Result};
 use crate::keyfiles;
 use crate::output::{Report, fields};
@@ -161,12 +161,7 @@ fn wait_for(client: &Client, place: &Place) -> Result<()> {
     let ready = |node: &Node| node.status().is_ok_and(|status| status.peers > 0);
     while !client.nodes().iter().all(ready) {
         if begin.elapsed() > Duration::from_secs(120) {
-            return Err(Failure::new(
-                Exit::Network,
-                "no-node",
-                "the nodes do not answer",
-                format!("see the logs in {}", place.root().display()),
-            ));
+            return Err(silent(place));
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -180,6 +180,16 @@ fn start(
     Ok(Report::silent())
 }
 
+/// The nodes do not answer.
+pub fn silent(place: &Place) -> Failure {
+    Failure::new(
+        Exit::Network,
+        "no-node",
+        "the nodes do not answer",
+        format!("see the logs in {}", place.root().display()),
+    )
+}
+
 /// Waits for every node, and publishes the first sanctions list: that needs a majority that agrees.
 fn wait_until_ready(
     app: &App,
@@ -204,12 +214,7 @@ fn wait_until_ready(
             ));
         }
         if stopping.load(Ordering::SeqCst) || begin.elapsed() > Duration::from_secs(120) {
-            return Err(Failure::new(
-                Exit::Network,
-                "no-node",
-                "the nodes do not answer",
-                format!("see the logs in {}", place.root().display()),
-            ));
+            return Err(silent(place));
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,6 @@ impl Place {
 
 struct Member {
     config: PathBuf,
-    data: PathBuf,
     log: PathBuf,
     prefix: Vec<String>,
     api: SocketAddr,
@@ -49,7 +48,7 @@ struct Member {
 pub struct Fleet {
     pub genesis: Genesis,
     pub keys: DevKeys,
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     members: Vec<Member>,
 }
 
@@ -114,7 +113,6 @@ impl Fleet {
             std::fs::write(&path, toml::to_string(&config).unwrap()).unwrap();
             Member {
                 config: path,
-                data: config.data,
                 log: home.join("log"),
                 prefix: place.prefix,
                 api: addresses[own].1,
@@ -122,17 +120,7 @@ impl Fleet {
             }
         });
         let members = members.collect();
-        Self { genesis, keys, dir, members }
-    }
-
-    /// Where everything is.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// A node's data directory.
-    pub fn data(&self, node: usize) -> &Path {
-        &self.members[node].data
+        Self { genesis, keys, _dir: dir, members }
     }
 
     /// Starts a node that does not run.
