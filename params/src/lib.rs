@@ -13,8 +13,8 @@ pub mod key;
 pub mod manifest;
 pub mod point;
 pub mod policy;
-
-mod subgroup;
+pub mod transcript;
+pub mod subgroup;
 
 pub use digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 pub use file::LoadError;

@@ -25,7 +25,7 @@ const ROUNDS: usize = 10;
 const FEW: usize = 256;
 
 /// The first point outside of the subgroup, if there is one. All points must be on the curve.
-pub(crate) fn first_outside<C: SWCurveConfig>(points: &[Affine<C>]) -> Option<usize> {
+pub fn first_outside<C: SWCurveConfig>(points: &[Affine<C>]) -> Option<usize> {
     let outside =
         |point: &Affine<C>| !point.is_zero() && !point.is_in_correct_subgroup_assuming_on_curve();
     if C::COFACTOR == [1] || points.len() > FEW && combinations_are_inside(points) {
