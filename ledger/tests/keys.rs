@@ -29,6 +29,7 @@ fn genesis(kind: NetworkKind, key: &VerifyingKey<Transfer>) -> Genesis {
         statement: Transfer::NAME.into(),
         circuit_digest: Sha256Digest(key.circuit().0),
         verifying_key: Sha256Digest(key.hash().0),
+        transcript: (kind == NetworkKind::Other).then_some(Sha256Digest([1; 32])),
     };
     Genesis { circuits: vec![pin], ..common::genesis(kind) }
 }

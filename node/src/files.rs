@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use placet_params::VerifyingKey;
+use placet_params::{Origin, VerifyingKey};
 use placet_protocol::genesis::{
     Authority, Checkpoint, Genesis, GenesisError, NetworkKind, NetworkParams, PinnedCircuit,
     Sha256Digest,
@@ -81,6 +81,10 @@ pub fn pin(key: &VerifyingKey<Transfer>) -> PinnedCircuit {
         statement: Transfer::NAME.to_owned(),
         circuit_digest: Sha256Digest(key.circuit().0),
         verifying_key: Sha256Digest(key.hash().0),
+        transcript: match key.origin() {
+            Origin::Dev => None,
+            Origin::Ceremony { transcript } => Some(Sha256Digest(transcript.0)),
+        },
     }
 }
 

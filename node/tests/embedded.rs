@@ -40,8 +40,14 @@ fn open(dir: &Path) -> Result<Embedded, NodeError> {
 }
 
 fn create(dir: &Path) -> Embedded {
-    let (genesis, keys) =
-        dev_network("dev", TIME, NetworkParams::default(), Vec::new(), &[7; 32]).unwrap();
+    let (genesis, keys) = dev_network(
+        "dev",
+        TIME,
+        NetworkParams::default(),
+        vec![placet_protocol::example::pinned_circuit()],
+        &[7; 32],
+    )
+    .unwrap();
     write_network(dir, &genesis, Some(&keys)).unwrap();
     open(dir).unwrap()
 }
@@ -97,6 +103,7 @@ fn transfer(network: &Embedded, asset: AssetId, n: u64) -> TransferTransaction {
     let tip = view.tip().unwrap();
     let value = |i: u64| Fr::from(1000 * n + i);
     let body = TransferBody {
+        circuit: placet_protocol::example::pinned_circuit().id(),
         asset,
         position_root: roots.notes,
         delivery_root: roots.notes,
@@ -259,8 +266,14 @@ fn time_moves_by_argument_on_a_development_network_only() {
     assert!(matches!(network.advance_time(1), Err(NodeError::ManualClock)));
 
     let other = tempfile::tempdir().unwrap();
-    let (mut genesis, keys) =
-        dev_network("prod", TIME, NetworkParams::default(), Vec::new(), &[7; 32]).unwrap();
+    let (mut genesis, keys) = dev_network(
+        "prod",
+        TIME,
+        NetworkParams::default(),
+        vec![placet_protocol::example::pinned_circuit()],
+        &[7; 32],
+    )
+    .unwrap();
     genesis.kind = NetworkKind::Other;
     assert!(write_network(other.path(), &genesis, Some(&keys)).is_err());
     write_network(other.path(), &genesis, None).unwrap();
@@ -290,8 +303,14 @@ fn sanctions_lists_are_published_in_order() {
 fn a_network_is_not_overwritten_and_keys_are_private() {
     let dir = tempfile::tempdir().unwrap();
     create(dir.path());
-    let (genesis, keys) =
-        dev_network("dev", TIME, NetworkParams::default(), Vec::new(), &[8; 32]).unwrap();
+    let (genesis, keys) = dev_network(
+        "dev",
+        TIME,
+        NetworkParams::default(),
+        vec![placet_protocol::example::pinned_circuit()],
+        &[8; 32],
+    )
+    .unwrap();
     assert!(write_network(dir.path(), &genesis, Some(&keys)).is_err());
     #[cfg(unix)]
     {
@@ -352,7 +371,14 @@ fn with_the_systems_clock_nobody_moves_or_stops_time() {
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let start = now();
     let params = NetworkParams::default();
-    let (genesis, keys) = dev_network("dev", start - 1000, params, Vec::new(), &[7; 32]).unwrap();
+    let (genesis, keys) = dev_network(
+        "dev",
+        start - 1000,
+        params,
+        vec![placet_protocol::example::pinned_circuit()],
+        &[7; 32],
+    )
+    .unwrap();
     write_network(dir.path(), &genesis, Some(&keys)).unwrap();
     let check = Arc::new(Scripted::default());
     let network = Embedded::open_with(dir.path(), check, KeySource::Stored, Clock::System).unwrap();
@@ -368,8 +394,14 @@ fn with_the_systems_clock_nobody_moves_or_stops_time() {
 #[test]
 fn plain_keys_are_read_on_development_networks_only() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut genesis, keys) =
-        dev_network("prod", TIME, NetworkParams::default(), Vec::new(), &[7; 32]).unwrap();
+    let (mut genesis, keys) = dev_network(
+        "prod",
+        TIME,
+        NetworkParams::default(),
+        vec![placet_protocol::example::pinned_circuit()],
+        &[7; 32],
+    )
+    .unwrap();
     genesis.kind = NetworkKind::Other;
     write_network(dir.path(), &genesis, None).unwrap();
     let seed = hex::encode(*keys.publisher.to_seed());

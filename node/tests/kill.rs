@@ -34,8 +34,14 @@ fn four_replicas_survive_kills_between_their_commits() {
         }
     }
     let dir = tempfile::tempdir().unwrap();
-    let (genesis, keys) =
-        dev_network("dev", 1_800_000_000, NetworkParams::default(), Vec::new(), &[7; 32]).unwrap();
+    let (genesis, keys) = dev_network(
+        "dev",
+        1_800_000_000,
+        NetworkParams::default(),
+        vec![placet_protocol::example::pinned_circuit()],
+        &[7; 32],
+    )
+    .unwrap();
     write_network(dir.path(), &genesis, Some(&keys)).unwrap();
     let mut state = 0x1234_5678_9abc_def1_u64;
     let (mut reported, mut with_progress) = (0, 0);

@@ -12,14 +12,16 @@ use crate::credential::{
 };
 use crate::delivery::{Delivery, DeliveryKey};
 use crate::field::{AssetId, AttestorId, NoteRoot, RegistryRoot, Subject, from_digest_248};
+use crate::genesis::{PinnedCircuit, Sha256Digest};
 use crate::keys::{NullifierKey, SecretKey};
 use crate::merkle::{NOTE_DEPTH, Path, REGISTRY_DEPTH, SparseTree};
 use crate::policy::{Policy, Rule, Rules, TrustedAttestors};
 use crate::position::Position;
 use crate::sanctions::SanctionsList;
+use crate::statement::Statement;
 use crate::transfer::{
     Context, IdentityOpening, Incoming, InvestorOpening, Mode, Outgoing, PositionOpening,
-    PublicInputs, Witness,
+    PublicInputs, Transfer, Witness,
 };
 
 /// The time of every example, seconds since the epoch.
@@ -88,6 +90,16 @@ pub fn secret_key(label: &str) -> SecretKey {
 /// The holder's residence in every example: France.
 pub fn jurisdiction() -> Jurisdiction {
     Jurisdiction::new(250).expect("12 bits")
+}
+
+/// A pin of no real key, for networks whose proofs are simulated.
+pub fn pinned_circuit() -> PinnedCircuit {
+    PinnedCircuit {
+        statement: Transfer::NAME.to_owned(),
+        circuit_digest: Sha256Digest(Sha256::digest("example circuit").into()),
+        verifying_key: Sha256Digest(Sha256::digest("example verifying key").into()),
+        transcript: None,
+    }
 }
 
 fn subject(number: &str) -> Subject {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use crate::circuit::CircuitId;
 use crate::signing::VerifyKey;
 use crate::wire::{DecodeError, Reader, Wire, Writer};
 
@@ -15,7 +16,7 @@ pub const MAX_NAME: usize = 64;
 /// Least and most seconds for which a superseded root or policy stays valid.
 pub const ROOT_WINDOW_BOUNDS: std::ops::RangeInclusive<u64> = 60..=3600;
 /// Most pinned circuits.
-const MAX_CIRCUITS: usize = 16;
+const MAX_PINNED: usize = 16;
 /// Fewest and most blocks of an epoch.
 pub const EPOCH_LENGTH_BOUNDS: std::ops::RangeInclusive<u64> = 4..=1_000_000;
 /// Highest quota and longest note window that a genesis may set.
@@ -281,8 +282,19 @@ pub struct PinnedCircuit {
     pub statement: String,
     /// Digest of the constraint matrices.
     pub circuit_digest: Sha256Digest,
-    /// SHA-256 of the verifying key's bytes.
+    /// Hash of the verifying key, which is also the circuit's id.
     pub verifying_key: Sha256Digest,
+    /// SHA-256 of the transcript of the ceremony that made the key: there on every network but
+    /// those for development, and not on those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Sha256Digest>,
+}
+
+impl PinnedCircuit {
+    /// The circuit's id.
+    pub fn id(&self) -> CircuitId {
+        CircuitId(self.verifying_key.0)
+    }
 }
 
 impl Wire for PinnedCircuit {
@@ -290,6 +302,7 @@ impl Wire for PinnedCircuit {
         out.text(&self.statement);
         out.bytes(&self.circuit_digest.0);
         out.bytes(&self.verifying_key.0);
+        out.option(&self.transcript.map(|hash| hash.0));
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let statement = input.text(MAX_NAME)?;
@@ -300,6 +313,7 @@ impl Wire for PinnedCircuit {
             statement,
             circuit_digest: Sha256Digest(input.array()?),
             verifying_key: Sha256Digest(input.array()?),
+            transcript: input.option::<[u8; 32]>()?.map(Sha256Digest),
         })
     }
 }
@@ -348,6 +362,15 @@ pub enum GenesisError {
     /// No or duplicate pins.
     #[error("each statement is pinned once, by name")]
     Circuits,
+    /// A network that is not for development pins a key without its ceremony's transcript.
+    #[error(
+        "a network that is not for development pins the hash of the ceremony's transcript with \
+         every verifying key; make its genesis with `placet network genesis`"
+    )]
+    TranscriptMissing,
+    /// A development network that claims a ceremony.
+    #[error("a development network's keys come from no ceremony; leave `transcript` out")]
+    TranscriptOnDev,
 }
 
 /// First second that is too late for a transfer's `now`: sums with a deadline stay below `2^40`.
@@ -385,10 +408,19 @@ impl Genesis {
         }
         let statements: BTreeSet<_> = self.circuits.iter().map(|c| &c.statement).collect();
         if statements.len() != self.circuits.len()
-            || self.circuits.len() > MAX_CIRCUITS
+            || self.circuits.len() > MAX_PINNED
             || !self.circuits.iter().all(|c| name_is_valid(&c.statement))
         {
             return Err(GenesisError::Circuits);
+        }
+        match self.kind {
+            NetworkKind::Dev if self.circuits.iter().any(|pin| pin.transcript.is_some()) => {
+                return Err(GenesisError::TranscriptOnDev);
+            }
+            NetworkKind::Other if self.circuits.iter().any(|pin| pin.transcript.is_none()) => {
+                return Err(GenesisError::TranscriptMissing);
+            }
+            NetworkKind::Dev | NetworkKind::Other => {}
         }
         Ok(())
     }
@@ -452,7 +484,7 @@ impl Wire for Genesis {
             authorities: input.list(MAX_AUTHORITIES)?,
             sanctions_publisher: VerifyKey::read(input)?,
             params: NetworkParams::read(input)?,
-            circuits: input.list(MAX_CIRCUITS)?,
+            circuits: input.list(MAX_PINNED)?,
         };
         genesis.validate().map_err(|_| DecodeError::OutOfRange)?;
         Ok(genesis)

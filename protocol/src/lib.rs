@@ -8,6 +8,7 @@ pub mod address;
 pub mod api;
 pub mod assertion;
 pub mod block;
+pub mod circuit;
 pub mod credential;
 pub mod delivery;
 pub mod example;

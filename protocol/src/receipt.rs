@@ -198,7 +198,7 @@ mod tests {
             authorities: (0..4).map(authority).collect(),
             sanctions_publisher: key(50).public(),
             params: NetworkParams { epoch_length: LENGTH, ..NetworkParams::default() },
-            circuits: Vec::new(),
+            circuits: vec![crate::example::pinned_circuit()],
         }
     }
 

@@ -72,7 +72,7 @@ pub fn genesis(seed: u64, authorities: usize, epoch_length: u64) -> Genesis {
         authorities: (0..authorities).map(entry).collect(),
         sanctions_publisher: key("publisher", 0).public(),
         params: NetworkParams { heartbeat: HEARTBEAT, epoch_length, ..NetworkParams::default() },
-        circuits: Vec::new(),
+        circuits: vec![placet_protocol::example::pinned_circuit()],
     }
 }
 
@@ -261,6 +261,7 @@ impl Parties {
         let id = self.asset(asset);
         let policy = view.policy_hash(id)?.unwrap_or(PolicyHash::new(Fr::from(0u8)));
         let mut body = TransferBody {
+            circuit: placet_protocol::example::pinned_circuit().id(),
             asset: id,
             position_root: roots.notes,
             delivery_root: roots.notes,

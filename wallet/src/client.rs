@@ -118,7 +118,7 @@ impl<R: Role> Client<R> {
         match view::chain(&txn)? {
             Some(chain) if chain != network.chain => return Err(OpenError::WrongNetwork),
             Some(_) => {}
-            None => view::set_chain(&txn, &network.chain)?,
+            None => view::begin(&txn, &network)?,
         }
         txn.commit().map_err(backend)?;
         let mut client = Self { database, network, role };

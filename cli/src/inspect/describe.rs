@@ -62,6 +62,7 @@ pub fn transaction(tx: &Transaction) -> Value {
         Transaction::Transfer(tx) => {
             let body = &tx.body;
             json!({
+                "circuit": body.circuit.to_string(),
                 "asset": body.asset.to_string(), "time": time::format(body.now),
                 "policy": body.policy.to_string(),
                 "position_root": body.position_root.to_string(),
@@ -207,6 +208,7 @@ pub fn genesis(genesis: &Genesis) -> Value {
         "circuits": genesis.circuits.iter().map(|c| json!({
             "statement": c.statement, "circuit": c.circuit_digest.to_string(),
             "verifying_key": c.verifying_key.to_string(),
+            "transcript": c.transcript.map(|hash| hash.to_string()),
         })).collect::<Vec<_>>(),
     })
 }

@@ -116,7 +116,7 @@ pub fn genesis(kind: NetworkKind) -> Genesis {
         authorities,
         sanctions_publisher: publisher().public(),
         params: NetworkParams { urgent_quota: 2, ..NetworkParams::default() },
-        circuits: Vec::new(),
+        circuits: vec![placet_protocol::example::pinned_circuit()],
     }
 }
 
@@ -322,6 +322,7 @@ impl World {
         let tip = view.tip().unwrap();
         let policy = view.policy_hash(asset).unwrap();
         let body = TransferBody {
+            circuit: placet_protocol::example::pinned_circuit().id(),
             asset,
             position_root: roots.notes,
             delivery_root: roots.notes,

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use ark_bn254::Fr;
 use sha2::{Digest, Sha256};
 
+use crate::circuit::CircuitId;
 use crate::field::{
     AssetId, Commitment, NoteRoot, Nullifier, PolicyHash, RegistryRoot, SanctionsRoot,
     from_digest_248, to_bytes,
@@ -13,7 +14,7 @@ use crate::field::{
 use crate::genesis::{ChainId, END_OF_TIME};
 use crate::sealed::SealedDelivery;
 use crate::signing::{BadSignature, Context, SIGNATURE_BYTES, Signature, SigningKey, VerifyKey};
-use crate::statement::{ProofBytes, Statement};
+use crate::statement::ProofBytes;
 use crate::transfer::{HoldersDelta, PublicInputs};
 use crate::wire::{DecodeError, Reader, Wire, Writer};
 
@@ -21,8 +22,8 @@ use crate::wire::{DecodeError, Reader, Wire, Writer};
 /// exchange it, check each other's openings, then prove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
-    /// Number of the statement.
-    pub statement: u32,
+    /// The circuit and key under which the leg is proven; it names the statement too.
+    pub circuit: CircuitId,
     /// The asset.
     pub asset: AssetId,
     /// Spends the old position.
@@ -43,7 +44,7 @@ pub struct Leg {
 
 impl Wire for Leg {
     fn write(&self, out: &mut Writer) {
-        out.u32(self.statement);
+        self.circuit.write(out);
         self.asset.write(out);
         self.nf_position.write(out);
         self.nf_delivery.write(out);
@@ -55,7 +56,7 @@ impl Wire for Leg {
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
-            statement: input.u32()?,
+            circuit: CircuitId::read(input)?,
             asset: AssetId::read(input)?,
             nf_position: Nullifier::read(input)?,
             nf_delivery: Nullifier::read(input)?,
@@ -91,6 +92,8 @@ pub struct Redemption {
 /// left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferBody {
+    /// The circuit and key under which the proof is to be judged.
+    pub circuit: CircuitId,
     /// The asset.
     pub asset: AssetId,
     /// Root under which the spent position is a leaf.
@@ -136,7 +139,7 @@ impl TransferBody {
     /// What the binding says of this transfer.
     pub fn leg(&self) -> Leg {
         Leg {
-            statement: crate::transfer::Transfer::ID,
+            circuit: self.circuit,
             asset: self.asset,
             nf_position: self.nf_position,
             nf_delivery: self.nf_delivery,
@@ -180,6 +183,7 @@ impl TransferBody {
     }
 
     fn write_head(&self, out: &mut Writer) {
+        self.circuit.write(out);
         self.asset.write(out);
         self.position_root.write(out);
         self.delivery_root.write(out);
@@ -227,6 +231,7 @@ impl Wire for TransferBody {
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
+            circuit: CircuitId::read(input)?,
             asset: AssetId::read(input)?,
             position_root: NoteRoot::read(input)?,
             delivery_root: NoteRoot::read(input)?,

@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 
 use ark_bn254::Fr;
 use placet_protocol::address::Address;
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::credential::{
     Categories, IdentityCredential, InvestorCredential, Jurisdiction, nobody,
 };
@@ -172,6 +173,12 @@ pub enum PlanError {
          consent to it"
     )]
     NeedsConfirmation(LockExtension),
+    /// None that is active.
+    #[error(
+        "this network takes no proofs of transfers at present: its circuit is switched off; wait \
+         until its authorities activate another one"
+    )]
+    NoCircuit,
     /// A clause of the statement.
     #[error("{}", explain(*.0))]
     Violated(Violation),
@@ -192,6 +199,7 @@ impl PlanError {
             Self::Paused => "asset-paused",
             Self::Frozen => "frozen",
             Self::TooManyHolders => "too-many-holders",
+            Self::NoCircuit => "no-circuit",
             Self::NeedsConfirmation(_) => "needs-confirmation",
             Self::Violated(violation) => clause(*violation),
             Self::Store(_) => "store",
@@ -212,6 +220,8 @@ pub struct Draft {
     pub public: PublicInputs,
     /// Height of the anchor.
     pub anchor_height: u64,
+    /// The circuit that proves it.
+    pub circuit: CircuitId,
     payment: Option<Payment>,
 }
 
@@ -255,6 +265,7 @@ impl Draft {
         let public = &self.public;
         let unsigned = Signature([0; SIGNATURE_BYTES]);
         let body = TransferBody {
+            circuit: self.circuit,
             asset: self.asset.id,
             position_root: public.position_root,
             delivery_root: public.delivery_root,
@@ -379,7 +390,12 @@ impl HolderState {
         };
         let public = witness.public_inputs(&context);
         let payment = request.payment;
-        Ok(Draft { asset, context, witness, public, anchor_height: anchor.height, payment })
+        let circuits = view::circuits(txn)?;
+        let next = anchor.height + 1;
+        let active = circuits.known.iter().rev().find(|circuit| circuit.is_active(next));
+        let circuit = active.ok_or(PlanError::NoCircuit)?.id;
+        let anchor_height = anchor.height;
+        Ok(Draft { asset, context, witness, public, anchor_height, circuit, payment })
     }
 
     /// Builds the statement and judges it: first what the ledger enforces in the open, then every

@@ -6,6 +6,7 @@
 //! state advance together or not at all.
 
 mod apply;
+mod circuits;
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,7 @@ use placet_registry::tree::{Tree, TreeError};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 pub use apply::apply;
+pub use circuits::{Circuits, circuits};
 
 use crate::account::TransferRecord;
 
@@ -281,6 +283,8 @@ pub struct Network {
     pub start: Tip,
     /// The authorities of the genesis.
     first: Authorities,
+    /// The circuits of the genesis.
+    circuits: Circuits,
     epoch_length: u64,
 }
 
@@ -292,6 +296,7 @@ impl Network {
             chain,
             start: Tip { height: 0, time: genesis.time, id: BlockId::genesis(&chain) },
             first: Authorities::genesis(genesis),
+            circuits: Circuits::genesis(genesis),
             epoch_length: genesis.params.epoch_length,
         }
     }
@@ -346,9 +351,10 @@ pub fn chain(txn: &impl Store) -> Result<Option<ChainId>, StoreError> {
     meta(txn, "chain")
 }
 
-/// Binds a new store to its chain.
-pub fn set_chain(txn: &WriteTransaction, chain: &ChainId) -> Result<(), StoreError> {
-    set_meta(txn, "chain", chain)
+/// Binds a new store to its network: the chain, and the circuits of the genesis.
+pub fn begin(txn: &WriteTransaction, network: &Network) -> Result<(), StoreError> {
+    set_meta(txn, "chain", &network.chain)?;
+    set_meta(txn, "circuits", &network.circuits)
 }
 
 /// The anchor that all wallets use. See [`Anchor`].

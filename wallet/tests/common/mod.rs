@@ -76,7 +76,7 @@ impl FakeNetwork {
             authorities,
             sanctions_publisher: SigningKey::from_seed(&[9; 32]).public(),
             params: NetworkParams { epoch_length: EPOCH, ..NetworkParams::default() },
-            circuits: Vec::new(),
+            circuits: vec![placet_protocol::example::pinned_circuit()],
         };
         genesis.validate().unwrap();
         Self {
