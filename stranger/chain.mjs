@@ -14,8 +14,15 @@ export const STATEMENTS = { transfer: 1 };
 
 // --- genesis, §13.2 ---
 
-const count = (items) => littleEndian(items.length, 4);
-const withLength = (text) => [littleEndian(Buffer.byteLength(text), 4), Buffer.from(text)];
+const count = (list) => littleEndian(list.length, 4);
+
+function withLength(text) {
+    if (typeof text !== "string") refuse("a name in the genesis is no text");
+    return [littleEndian(Buffer.byteLength(text), 4), Buffer.from(text)];
+}
+
+/** Every list of a genesis comes by here before anything is done with it. */
+const items = (list) => (Array.isArray(list) ? list : refuse("a list in the genesis is no list"));
 const optional = (value, write) => (value === undefined || value === null ? [Buffer.from([0])]
     : [Buffer.from([1]), ...write(value)]);
 
@@ -36,7 +43,7 @@ function number(value, length, what) {
 
 function writeAuthority(authority) {
     const { name, lei, key, mandates } = fieldsOf(authority, ["name", "key", "mandates"], ["lei"]);
-    const numbers = [...new Set(mandates)].map((mandate) => CHECKPOINTS.indexOf(mandate)).sort();
+    const numbers = [...new Set(items(mandates))].map((mandate) => CHECKPOINTS.indexOf(mandate)).sort();
     if (numbers.includes(-1)) refuse(`the genesis has an unknown mandate of ${name}`);
     return [...withLength(name), ...optional(lei, withLength), fromHex(key, "an authority's key"),
         count(numbers), Buffer.from(numbers)];
@@ -60,10 +67,10 @@ export function readGenesis(json) {
     if (!(params.epoch_length >= 4)) refuse("epochs in the genesis are shorter than 4 blocks");
     const encoding = Buffer.concat([
         ...withLength(genesis.name), Buffer.from([kind]), number(genesis.time, 8, "the time"),
-        count(genesis.authorities), ...genesis.authorities.flatMap(writeAuthority),
+        count(items(genesis.authorities)), ...genesis.authorities.flatMap(writeAuthority),
         fromHex(genesis.sanctions_publisher, "the publisher's key"),
         ...Object.entries(PARAMETERS).map(([name, length]) => number(params[name], length, name)),
-        count(genesis.circuits), ...genesis.circuits.flatMap(writePin),
+        count(items(genesis.circuits)), ...genesis.circuits.flatMap(writePin),
     ]);
     const validators = genesis.authorities.map(({ key }) => Buffer.from(key, "hex")).sort(compare);
     const circuits = genesis.circuits.map((pin) => ({
