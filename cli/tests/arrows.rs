@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("params", &["protocol"]),
     ("registry", &["protocol"]),
     ("verifier", &["params"]),
+    ("evm", &["verifier"]),
     ("prover", &["circuits", "params", "verifier"]),
     ("setup", &["circuits", "prover", "params"]),
     ("ledger", &["verifier", "registry"]),
