@@ -5,6 +5,7 @@
 
 pub mod binfile;
 pub mod points;
+pub mod ptau;
 pub mod zkey;
 
 use std::io::{BufWriter, Write};
