@@ -6,7 +6,11 @@
 pub mod binfile;
 pub mod points;
 pub mod ptau;
+pub mod r1cs;
+pub mod wtns;
 pub mod zkey;
+pub mod convert;
+pub mod json;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
