@@ -10,5 +10,5 @@ pub mod seed;
 
 pub use backend::{Backend, Reference};
 pub use placet_verifier::Proof;
-pub use prover::{KeyMismatch, Phase, ProveError, Prover};
+pub use prover::{AssignmentError, KeyMismatch, Phase, ProveError, Prover};
 pub use seed::ProofSeed;

@@ -1,7 +1,7 @@
 //! Check, synthesize, prove, self-verify.
 
 use ark_bn254::Fr;
-use ark_relations::gr1cs::SynthesisError;
+use ark_relations::gr1cs::{Matrix, SynthesisError};
 use placet_circuits::circuit::{Circuit, Record, Shape, matrices, synthesize};
 use placet_params::{CircuitDigest, ProvingKey};
 use placet_verifier::{PreparedVerifyingKey, Proof, ProofError, VerifyError};
@@ -64,6 +64,37 @@ pub enum ProveError<V: std::error::Error + 'static> {
     #[error("the prover made an unusable point: {0}; try again, and report it if it happens twice")]
     Points(#[source] ProofError),
     /// The finished proof does not verify: circuit and native check disagree, or the key is bad.
+    #[error("the finished proof does not verify: {0}; check the proving key, and report it")]
+    SelfVerify(#[source] VerifyError),
+}
+
+/// Why there is no proof from given values of all wires.
+#[derive(Debug, thiserror::Error)]
+pub enum AssignmentError {
+    /// Too few or too many values.
+    #[error("there are {found} values for {expected} wires; use an assignment of this circuit")]
+    Length {
+        /// Wires of the circuit.
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
+    /// The first value is not one.
+    #[error("the assignment does not begin with the constant one; make it again")]
+    One,
+    /// The values contradict the circuit.
+    #[error("the values violate constraint {row} of the circuit; make the assignment again")]
+    Violated {
+        /// The first such constraint.
+        row: usize,
+    },
+    /// The kernel failed.
+    #[error("the proof cannot be computed: {0}; this is a fault of this software, report it")]
+    Synthesis(#[source] SynthesisError),
+    /// The kernel returned a point that no proof may have.
+    #[error("the prover made an unusable point: {0}; try again, and report it if it happens twice")]
+    Points(#[source] ProofError),
+    /// The finished proof does not verify: the key is bad.
     #[error("the finished proof does not verify: {0}; check the proving key, and report it")]
     SelfVerify(#[source] VerifyError),
 }
@@ -148,6 +179,52 @@ impl<C: Circuit> Prover<C> {
         Ok(proof)
     }
 
+    /// The values of all wires of a true statement: one, the public inputs, the witness. For files
+    /// from which other software proves; they are as secret as the witness. A false statement is
+    /// refused with the clause it violates.
+    pub fn assign(
+        &self,
+        public: &C::Public,
+        witness: &C::Witness,
+    ) -> Result<Zeroizing<Vec<Fr>>, ProveError<C::Violation>> {
+        C::check(public, witness).map_err(ProveError::Violated)?;
+        self.assignment(public, witness)
+    }
+
+    /// Proves from the values of all wires, which other software may have computed: checks every
+    /// constraint, proves, verifies.
+    pub fn prove_assignment(
+        &self,
+        assignment: &[Fr],
+        seed: ProofSeed,
+    ) -> Result<Proof<C>, AssignmentError> {
+        let Constraints { matrices, instance, witnesses } = &self.constraints;
+        let expected = instance + witnesses;
+        if assignment.len() != expected {
+            return Err(AssignmentError::Length { expected, found: assignment.len() });
+        }
+        if assignment[0] != Fr::from(1u8) {
+            return Err(AssignmentError::One);
+        }
+        if let Some(row) = first_violated(matrices, assignment) {
+            return Err(AssignmentError::Violated { row });
+        }
+        let points = self
+            .backend
+            .prove(self.key.points(), &self.constraints, assignment, seed.blinding())
+            .map_err(AssignmentError::Synthesis)?;
+        let proof = Proof::from_points(&points).map_err(AssignmentError::Points)?;
+        self.verifier
+            .verify_elements(&assignment[1..*instance], &proof)
+            .map_err(AssignmentError::SelfVerify)?;
+        Ok(proof)
+    }
+
+    /// The matrices for which it proves.
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
     /// **Not for production.** Proves without the native check and without self-verification:
     /// from a false witness comes a proof that no verifier accepts. Shows in tests and in the
     /// demonstration that ledgers refuse forgeries.
@@ -201,4 +278,12 @@ impl<C: Circuit> Prover<C> {
             .map_err(ProveError::Synthesis)?;
         Proof::from_points(&points).map_err(ProveError::Points)
     }
+}
+
+/// Not generic, so that it is compiled here with this crate's optimisation.
+fn first_violated(matrices: &[Matrix<Fr>; 3], assignment: &[Fr]) -> Option<usize> {
+    let value = |matrix: usize, row: usize| -> Fr {
+        matrices[matrix][row].iter().map(|(factor, wire)| assignment[*wire] * factor).sum()
+    };
+    (0..matrices[0].len()).find(|row| value(0, *row) * value(1, *row) != value(2, *row))
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use ark_bn254::Fr;
 use placet_params::{CircuitDigest, Origin, ProvingKey};
-use placet_prover::{KeyMismatch, Phase, ProofSeed, ProveError, Prover};
+use placet_prover::{AssignmentError, KeyMismatch, Phase, ProofSeed, ProveError, Prover};
 use placet_setup::{SetupSeed, generate};
 use placet_verifier::VerifyError;
 use square_chain::{ChainPublic, ChainViolation, SquareChain, chain};
@@ -109,4 +109,39 @@ fn a_key_with_other_points_fails_in_self_verification() {
     let (public, witness) = chain(3, 4);
     let error = bad.prove(&public, &witness, seed(1)).unwrap_err();
     assert!(matches!(error, ProveError::SelfVerify(VerifyError::Invalid)));
+}
+
+#[test]
+fn the_values_of_all_wires_are_proven_like_the_statement_they_come_from() {
+    let (public, witness) = chain(3, 4);
+    let assignment = prover().assign(&public, &witness).unwrap();
+    let proof = prover().prove_assignment(&assignment, seed(5)).unwrap();
+    assert_eq!(prover().verifier().verify(&public, &proof.to_bytes()), Ok(()));
+    let elements = &assignment[1..prover().constraints().instance];
+    assert_eq!(prover().verifier().verify_elements(elements, &proof), Ok(()));
+    assert!(matches!(
+        prover().verifier().verify_elements(&assignment[1..2], &proof),
+        Err(VerifyError::InputCount { found: 1, .. })
+    ));
+}
+
+#[test]
+fn values_that_violate_a_constraint_are_refused_before_proving() {
+    let (public, witness) = chain(3, 4);
+    assert!(matches!(
+        prover().assign(&public, &Fr::from(4u8)),
+        Err(ProveError::Violated(ChainViolation::Chain))
+    ));
+    let good = prover().assign(&public, &witness).unwrap();
+    let refused = |assignment: &[Fr]| prover().prove_assignment(assignment, seed(6)).unwrap_err();
+    for wire in 1..good.len() {
+        let mut bad = good.to_vec();
+        bad[wire] += Fr::from(1u8);
+        assert!(matches!(refused(&bad), AssignmentError::Violated { .. }), "wire {wire}");
+    }
+    let mut bad = good.to_vec();
+    bad[0] = Fr::from(2u8);
+    assert!(matches!(refused(&bad), AssignmentError::One));
+    assert!(matches!(refused(&good[1..]), AssignmentError::Length { .. }));
+    assert!(matches!(refused(&[]), AssignmentError::Length { found: 0, .. }));
 }

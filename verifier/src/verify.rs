@@ -59,6 +59,16 @@ impl<S: Statement> PreparedVerifyingKey<S> {
         self.verify_inputs(&self.inputs(public)?, proof)
     }
 
+    /// Verifies one proof against public inputs that come as field elements in the statement's
+    /// order: from files of other software, or from an assignment of all wires.
+    pub fn verify_elements(&self, inputs: &[Fr], proof: &Proof<S>) -> Result<(), VerifyError> {
+        let expected = self.key.vk.gamma_abc_g1.len() - 1;
+        match inputs.len() == expected {
+            true => self.verify_inputs(inputs, proof),
+            false => Err(VerifyError::InputCount { expected, found: inputs.len() }),
+        }
+    }
+
     /// The public inputs, as many as the key has points for. Each is a field element by type, so
     /// an input cannot be written in two ways here.
     pub(crate) fn inputs(&self, public: &S::Public) -> Result<Vec<Fr>, VerifyError> {
