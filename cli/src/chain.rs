@@ -3,7 +3,7 @@
 
 use placet_protocol::block::{CertifiedBlock, body_hash};
 use placet_protocol::finality::epoch_of;
-use placet_protocol::genesis::{ChainId, Genesis};
+use placet_protocol::genesis::{ChainId, Genesis, PinnedCircuit};
 use placet_protocol::receipt::Receipt;
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::{Transaction, TxId};
@@ -66,11 +66,11 @@ impl Chain {
         }
     }
 
-    /// The prover with this network's key.
-    pub fn prover(&self) -> Result<Prover<Transfer>> {
+    /// The prover of one of this network's circuits.
+    pub fn prover(&self, circuit: &PinnedCircuit) -> Result<Prover<Transfer>> {
         match self {
-            Self::Local(local) => local.prover(),
-            Self::Nodes(nodes) => nodes.prover(),
+            Self::Local(local) => local.prover(circuit),
+            Self::Nodes(nodes) => nodes.prover(circuit),
         }
     }
 

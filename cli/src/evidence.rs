@@ -45,7 +45,8 @@ pub struct Audit {
     /// The genesis of the network
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
-    /// The verifying key that the genesis pins
+    /// The verifying key that the genesis pins, with its transcript beside it where the network is
+    /// not for development
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// All blocks from the first on, as `placet node export` writes them
@@ -144,14 +145,15 @@ struct Tally {
     assertions: u64,
     changes: u64,
     handoffs: u64,
+    circuits: u64,
 }
 
 /// Executes a whole chain again: every certificate, proof, assertion, state hash and change of the
 /// authorities.
 pub fn audit(app: &App, arguments: &Audit) -> Result<Report> {
     let genesis = genesis_file(&arguments.genesis)?;
-    let key = keyfiles::verifying_file(&arguments.key, &genesis)?;
-    let check = Groth16Check::new(&genesis, &key)
+    let (key, transcript) = keyfiles::verifying_file(&arguments.key, &genesis)?;
+    let check = Groth16Check::new(&genesis, &key, transcript.as_ref())
         .map_err(|error| Failure::from_error(Exit::Input, "verifying-key", &error))?;
     let path = &arguments.blocks;
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
@@ -229,6 +231,7 @@ fn execute(
             tally.assertions += entry.assertions.len() as u64;
             match entry.transaction {
                 Transaction::Transfer(_) => tally.transfers += 1,
+                Transaction::ChangeCircuits(_) => tally.circuits += 1,
                 Transaction::ChangeAuthorities(_) | Transaction::ConvictAuthority(_) => {
                     tally.changes += 1;
                 }
@@ -267,6 +270,7 @@ fn report(genesis: &Genesis, ledger: &Ledger, tally: &Tally) -> Result<Report> {
             ("assertions", tally.assertions.to_string()),
             ("changes of authorities", tally.changes.to_string()),
             ("changes of validators", tally.handoffs.to_string()),
+            ("changes of circuits", tally.circuits.to_string()),
             ("authorities now", sitting.to_string()),
             ("last block", hex::encode(tip.block)),
             ("time", time::format(tip.time)),
@@ -277,7 +281,8 @@ fn report(genesis: &Genesis, ledger: &Ledger, tally: &Tally) -> Result<Report> {
         "chain": genesis.chain_id().to_string(), "blocks": tally.blocks,
         "transactions": tally.transactions, "transfers": tally.transfers,
         "assertions": tally.assertions, "authority_changes": tally.changes,
-        "validator_changes": tally.handoffs, "authorities": sitting,
+        "validator_changes": tally.handoffs, "circuit_changes": tally.circuits,
+        "authorities": sitting,
         "block": hex::encode(tip.block), "time": tip.time, "state": hex::encode(tip.state),
     });
     Ok(Report::new(text, json))

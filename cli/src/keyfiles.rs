@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use placet_params::file::{Kind, file_name};
-use placet_params::{CircuitDigest, KeyPolicy, Manifest, ProvingKey, VerifyingKey};
+use placet_params::policy::{Vouched, accept};
+use placet_params::{CircuitDigest, LoadError, ProvingKey, VerifyingKey};
 use placet_protocol::genesis::{Genesis, NetworkKind, PinnedCircuit};
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
@@ -12,9 +13,6 @@ use placet_setup::{Stage, default_cache_dir, development_keys};
 
 use crate::fail::{Exit, Failure, Result};
 use crate::progress::Progress;
-
-/// A ceremony's manifest, beside the keys that it describes.
-const MANIFEST: &str = "manifest.json";
 
 /// The development keys, with progress.
 pub fn development(progress: Progress) -> Result<(ProvingKey<Transfer>, VerifyingKey<Transfer>)> {
@@ -67,48 +65,14 @@ fn digest(genesis: &Genesis) -> Result<CircuitDigest> {
     Ok(CircuitDigest(pin(genesis)?.circuit_digest.0))
 }
 
-/// Refuses a key that is not the one of the genesis.
-fn pinned(key: &VerifyingKey<Transfer>, genesis: &Genesis) -> Result<()> {
-    match key.hash().0 == pin(genesis)?.verifying_key.0 {
-        true => Ok(()),
-        false => Err(Failure::input(
-            "verifying-key",
-            "the key file holds another key than the one that the genesis pins",
-            "get the key files from whoever published the genesis",
-        )),
-    }
-}
-
-/// Loads with the policy of the network: a development key only where they are allowed.
-fn with_policy<T>(
-    dir: &Path,
-    genesis: &Genesis,
-    load: impl FnOnce(KeyPolicy<'_>) -> Result<T>,
-) -> Result<T> {
-    if genesis.kind == NetworkKind::Dev {
-        return load(KeyPolicy::Dev);
-    }
-    let path = dir.join(MANIFEST);
-    let text = std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
-    let failed = |error| Failure::from_error(Exit::Input, "manifest", &error);
-    let manifest = Manifest::from_json(&text, placet_params::NetworkKind::Other).map_err(failed)?;
-    load(KeyPolicy::Pinned(manifest.entry::<Transfer>().map_err(failed)?))
-}
-
-/// The verifying key of a network from a file.
-pub fn verifying_file(path: &Path, genesis: &Genesis) -> Result<VerifyingKey<Transfer>> {
-    let digest = digest(genesis)?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let key = with_policy(dir, genesis, |policy| {
-        VerifyingKey::load(path, &digest, policy)
-            .map_err(|error| Failure::from_error(Exit::Input, "verifying-key", &error))
-    })?;
-    pinned(&key, genesis)?;
-    Ok(key)
+/// The verifying key of a network from a file, with the transcript that vouches for it.
+pub fn verifying_file(path: &Path, genesis: &Genesis) -> Result<Vouched<VerifyingKey<Transfer>>> {
+    VerifyingKey::load_pinned(path, genesis.kind, pin(genesis)?)
+        .map_err(|error| Failure::from_error(Exit::Input, "verifying-key", &error))
 }
 
 /// The verifying key of a network from the first of these directories that has it.
-pub fn verifying(places: &[PathBuf], genesis: &Genesis) -> Result<VerifyingKey<Transfer>> {
+pub fn verifying(places: &[PathBuf], genesis: &Genesis) -> Result<Vouched<VerifyingKey<Transfer>>> {
     let name = file_name(&digest(genesis)?, Kind::Verifying);
     let path = places.iter().map(|dir| dir.join(&name)).find(|path| path.exists());
     match path.or_else(|| places.first().map(|dir| dir.join(&name))) {
@@ -117,28 +81,53 @@ pub fn verifying(places: &[PathBuf], genesis: &Genesis) -> Result<VerifyingKey<T
     }
 }
 
-/// The prover of a network: its key from the first of these directories that has it, else, on a
-/// development network, from the user's cache.
+/// The prover of a circuit, if its key is the one of a network of this kind: from the first of
+/// these directories that has it, else, on a development network, from the user's cache. A key
+/// lies under its circuit's digest or under its id.
 pub fn prover(
     places: &[PathBuf],
-    genesis: &Genesis,
+    kind: NetworkKind,
+    circuit: &PinnedCircuit,
     progress: Progress,
 ) -> Result<Prover<Transfer>> {
-    let digest = digest(genesis)?;
-    let name = file_name(&digest, Kind::Proving);
-    let key = match places.iter().find(|dir| dir.join(&name).exists()) {
-        Some(dir) => {
-            let _working = progress.spinner("loading the proving key");
-            with_policy(dir, genesis, |policy| {
-                ProvingKey::<Transfer>::load(&dir.join(&name), &digest, policy)
-                    .map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))
-            })?
+    let names = key_names(circuit);
+    let paths = places.iter().flat_map(|dir| names.iter().map(|name| dir.join(name)));
+    let failed = |error: &LoadError| Failure::from_error(Exit::Input, "proving-key", error);
+    let mut refused = None;
+    let mut key = None;
+    for path in paths.filter(|path| path.exists()) {
+        let _working = progress.spinner("loading the proving key");
+        match ProvingKey::<Transfer>::load_pinned(&path, kind, circuit) {
+            Ok((found, _)) => {
+                key = Some(found);
+                break;
+            }
+            // Another key of the same circuit may lie under the other name.
+            Err(error) => {
+                refused.get_or_insert(error);
+            }
         }
-        None if genesis.kind == NetworkKind::Dev => development(progress)?.0,
-        None => return Err(missing()),
+    }
+    let key = match (key, refused) {
+        (Some(key), _) => key,
+        (None, Some(error)) => return Err(failed(&error)),
+        (None, None) if kind == NetworkKind::Dev => {
+            let key = development(progress)?.0;
+            accept(kind, circuit, key.verifying_key(), None)
+                .map_err(|error| failed(&error.into()))?;
+            key
+        }
+        (None, None) => return Err(missing()),
     };
-    pinned(key.verifying_key(), genesis)?;
     Prover::new(key).map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))
+}
+
+/// Under which names a circuit's proving key may lie: its digest, as key files are named, and its
+/// id, where a network knows two keys of one circuit.
+fn key_names(circuit: &PinnedCircuit) -> [String; 2] {
+    let digest = CircuitDigest(circuit.circuit_digest.0);
+    let by_id = format!("{}.{}", circuit.id(), Kind::Proving.extension());
+    [file_name(&digest, Kind::Proving), by_id]
 }
 
 fn missing() -> Failure {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use placet_node::files::read_genesis;
 use placet_node::{Clock, Embedded, FileError, KeySource, NodeError, SubmitError as NodeSubmit};
 use placet_protocol::block::{BlockId, CertifiedBlock};
-use placet_protocol::genesis::{Genesis, NetworkKind};
+use placet_protocol::genesis::{Genesis, NetworkKind, PinnedCircuit};
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transfer::Transfer;
@@ -44,7 +44,7 @@ impl Local {
             ));
         }
         let working = progress.spinner("opening the network");
-        let key = keyfiles::verifying(std::slice::from_ref(&dir), &genesis)?;
+        let (key, _) = keyfiles::verifying(std::slice::from_ref(&dir), &genesis)?;
         let open = |clock| Embedded::open(&dir, &key, KeySource::Stored, clock);
         let mut node = open(Clock::System).map_err(|error| node_failure(&error))?;
         let tip = node.tip().map_err(|error| node_failure(&error))?.time;
@@ -94,9 +94,10 @@ impl Local {
             .map_err(|error| file_failure(&error))
     }
 
-    /// The prover with this network's key.
-    pub fn prover(&self) -> Result<Prover<Transfer>> {
-        keyfiles::prover(std::slice::from_ref(&self.keys), self.node.genesis(), self.progress)
+    /// The prover of one of this network's circuits.
+    pub fn prover(&self, circuit: &PinnedCircuit) -> Result<Prover<Transfer>> {
+        let (places, kind) = (std::slice::from_ref(&self.keys), self.node.genesis().kind);
+        keyfiles::prover(places, kind, circuit, self.progress)
     }
 
     /// A failed question, with the node's own reason if it gave one.

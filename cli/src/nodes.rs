@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use placet_node::FileError;
 use placet_node::files::{read_genesis, read_publisher};
 use placet_protocol::block::CertifiedBlock;
-use placet_protocol::genesis::{Genesis, NetworkKind};
+use placet_protocol::genesis::{Genesis, NetworkKind, PinnedCircuit};
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transfer::Transfer;
@@ -238,9 +238,9 @@ impl Nodes {
         Ok(news)
     }
 
-    /// The prover with this network's key.
-    pub fn prover(&self) -> Result<Prover<Transfer>> {
-        keyfiles::prover(&self.key_places(), &self.genesis, self.progress)
+    /// The prover of one of this network's circuits.
+    pub fn prover(&self, circuit: &PinnedCircuit) -> Result<Prover<Transfer>> {
+        keyfiles::prover(&self.key_places(), self.genesis.kind, circuit, self.progress)
     }
 
     fn key_places(&self) -> Vec<PathBuf> {

@@ -4,11 +4,13 @@
 use std::num::NonZeroU64;
 
 use placet_protocol::address::Address;
+use placet_protocol::circuit::{CircuitEntry, CircuitId};
 use placet_protocol::field::{AssetId, Commitment};
+use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
 use placet_prover::{Phase, ProofSeed, Prover};
 use placet_wallet::agent::Agent;
-use placet_wallet::holder::{LockConsent, Payment, PlanError, Prepared, Received, Request};
+use placet_wallet::holder::{Draft, LockConsent, Payment, PlanError, Prepared, Received, Request};
 use placet_wallet::network::Submitted;
 use serde_json::json;
 
@@ -81,11 +83,20 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
     let (mut lines, mut done) = (Vec::new(), Vec::new());
     for (title, wish) in wishes {
         let fulfilled = fulfil(app, wallet, &mut prover, &wish);
-        let (delivery, submitted) = fulfilled.map_err(|failure| failure.after(done.len()))?;
+        let Done { delivery, submitted, circuit } =
+            fulfilled.map_err(|failure| failure.after(done.len()))?;
         lines
             .push(format!("{title}\n  transaction {} in block {}", submitted.id, submitted.height));
+        if let Some(end) = circuit.deactivation {
+            lines.push(format!(
+                "  note: this network takes proofs of circuit {} up to height {}, and not later",
+                &circuit.id.to_string()[..16],
+                end.saturating_sub(1),
+            ));
+        }
         let mut entry = json!({
             "did": title, "transaction": submitted.id.to_string(), "height": submitted.height,
+            "circuit": circuit.id.to_string(), "circuit_ends": circuit.deactivation,
         });
         if matches!(wish, Wish::Send { .. }) {
             entry["delivery"] = json!(delivery.to_string());
@@ -99,13 +110,21 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
     Ok(Report::new(lines.join("\n"), json))
 }
 
+/// A fulfilled wish.
+struct Done {
+    /// The delivery that was made; an empty one where nothing was sent.
+    delivery: Commitment,
+    /// Where it was executed.
+    submitted: Submitted,
+    /// What proved it.
+    circuit: CircuitEntry,
+}
+
+/// A prover that was loaded, with its circuit.
+type Loaded = Option<(CircuitId, Prover<Transfer>)>;
+
 /// One wish. The native check comes before the key is loaded: a refusal should not take seconds.
-fn fulfil(
-    app: &mut App,
-    wallet: &mut Wallet,
-    prover: &mut Option<Prover<Transfer>>,
-    wish: &Wish,
-) -> Result<(Commitment, Submitted)> {
+fn fulfil(app: &mut App, wallet: &mut Wallet, prover: &mut Loaded, wish: &Wish) -> Result<Done> {
     // Before the plan: what is planned has to be executed soon, and people type slowly.
     let agent = match wish {
         Wish::Redeem { asset, agent, .. } => {
@@ -114,13 +133,42 @@ fn fulfil(
         _ => None,
     };
     let request = wish.request(wallet.holder.anchor()?.time);
-    let mut prepared = plan(wallet, &request)?;
+    let mut draft = plan(wallet, &request)?;
+    let circuit = choose(wallet, prover, &mut draft)?;
+    let mut prepared = prepare(wallet, draft)?;
     if let Some(agent) = agent {
         let (_, signature) = agent.countersign_redemption(&prepared.body)?;
         prepared = prepared.countersigned(signature);
     }
     let delivery = prepared.body.cm_delivery;
-    Ok((delivery, prove_and_send(app, wallet, prover, &prepared)?))
+    let submitted = prove_and_send(app, wallet, prover, &prepared)?;
+    Ok(Done { delivery, submitted, circuit })
+}
+
+/// Takes a circuit that the next block accepts and whose key is at hand: the one that was loaded
+/// before, or of the active ones the first whose key is there, those that became active last first.
+fn choose(wallet: &Wallet, prover: &mut Loaded, draft: &mut Draft) -> Result<CircuitEntry> {
+    let known = wallet.holder.circuits()?;
+    let active = known.active(Transfer::NAME, draft.anchor_height + 1);
+    let loaded = prover.as_ref().map(|(id, _)| *id);
+    if let Some(entry) = active.iter().find(|entry| Some(entry.id) == loaded) {
+        draft.circuit = entry.id;
+        return Ok((*entry).clone());
+    }
+    let mut missing = None;
+    for entry in active {
+        match wallet.chain.prover(&entry.pin()) {
+            Ok(found) => {
+                *prover = Some((entry.id, found));
+                draft.circuit = entry.id;
+                return Ok(entry.clone());
+            }
+            Err(failure) => {
+                missing.get_or_insert(failure.with(&format!("for circuit {}", entry.id)));
+            }
+        }
+    }
+    Err(missing.unwrap_or_else(|| PlanError::NoCircuit.into()))
 }
 
 /// Settles everything that receivers have accepted, and says how much and what stood against the
@@ -138,32 +186,31 @@ pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<(usize, Option<P
             Err(PlanError::Store(error)) => return Err(error.into()),
             Err(hindrance) => return Ok((settled, Some(hindrance))),
         };
+        let mut draft = draft;
+        choose(wallet, &mut prover, &mut draft)?;
         let prepared = prepare(wallet, draft)?;
-        prove_and_send(app, wallet, &mut prover, &prepared)?;
+        prove_and_send(app, wallet, &prover, &prepared)?;
         settled += 1;
     }
     Ok((settled, None))
 }
 
-fn plan(wallet: &Wallet, request: &Request) -> Result<Prepared> {
-    let draft = match wallet.holder.plan(request) {
-        Err(PlanError::NeedsConfirmation(lock)) => {
-            return Err(Failure::input(
-                "needs-confirmation",
-                format!(
-                    "accepting would keep units that you hold locked until {} instead of {}",
-                    time::format(lock.to),
-                    time::format(lock.from),
-                ),
-                "repeat with --longer-lock if you agree",
-            ));
-        }
-        other => other?,
-    };
-    prepare(wallet, draft)
+fn plan(wallet: &Wallet, request: &Request) -> Result<Draft> {
+    match wallet.holder.plan(request) {
+        Err(PlanError::NeedsConfirmation(lock)) => Err(Failure::input(
+            "needs-confirmation",
+            format!(
+                "accepting would keep units that you hold locked until {} instead of {}",
+                time::format(lock.to),
+                time::format(lock.from),
+            ),
+            "repeat with --longer-lock if you agree",
+        )),
+        other => Ok(other?),
+    }
 }
 
-fn prepare(wallet: &Wallet, draft: placet_wallet::holder::Draft) -> Result<Prepared> {
+fn prepare(wallet: &Wallet, draft: Draft) -> Result<Prepared> {
     let mut random = zeroize::Zeroizing::new([0u8; 64]);
     getrandom::fill(random.as_mut_slice())?;
     draft.prepare(wallet.holder.chain(), &random).map_err(|error| Failure::internal(&error))
@@ -189,13 +236,10 @@ fn countersigner(
 fn prove_and_send(
     app: &App,
     wallet: &mut Wallet,
-    prover: &mut Option<Prover<Transfer>>,
+    prover: &Loaded,
     prepared: &Prepared,
 ) -> Result<Submitted> {
-    let prover = match prover {
-        Some(prover) => prover,
-        None => prover.insert(wallet.chain.prover()?),
-    };
+    let (_, prover) = prover.as_ref().ok_or_else(|| Failure::from(PlanError::NoCircuit))?;
     let working = app.progress.spinner("proving");
     let mut observe = |phase| {
         working.says(match phase {

@@ -12,6 +12,7 @@ use placet_registry::store::StoreError;
 use redb::WriteTransaction;
 
 use crate::authorities;
+use crate::circuits;
 use crate::execute::{Context, Failure};
 use crate::proofs::ProofCheck;
 use crate::refusal::Refusal;
@@ -21,8 +22,9 @@ use crate::transfer::{
 };
 
 /// The rules that can be judged again, the proof last: it costs most.
-const DECIDABLE: [Refusal; 6] = [
+const DECIDABLE: [Refusal; 7] = [
     Refusal::Expired,
+    Refusal::CircuitNotActive,
     Refusal::NowOutsideWindow,
     Refusal::NullifiersEqual,
     Refusal::NullifierSpent,
@@ -114,6 +116,12 @@ impl Evidence<'_> {
         Ok(match rule {
             // A transfer is judged for the block after the one whose state is looked at.
             Refusal::Expired => Some(expired(body, said.judged_at + 1)),
+            // Changes bind for heights above their block's alone, so the state now says what held
+            // then. Which of the three it was, is not held against anybody.
+            Refusal::CircuitUnknown | Refusal::CircuitNotActive | Refusal::CircuitDeactivated => {
+                let entry = circuits::entry(self.txn, &body.circuit)?;
+                Some(circuits::refusal(entry.as_ref(), said.judged_at + 1).is_some())
+            }
             Refusal::NowOutsideWindow => {
                 let window = self.context.genesis.params.root_window;
                 Some(!now_is_within(body, said.judged_time, window))
@@ -141,8 +149,13 @@ impl Evidence<'_> {
                 }
             }
             Refusal::ProofInvalid => {
-                let item = (body.public_inputs(&self.context.chain), self.transfer.proof);
-                Some(has_empty_leaf(body) || !self.proofs.bad(&[item])?.is_empty())
+                // The key of a circuit that was switched off since is kept.
+                match circuits::item(self.txn, self.context, self.transfer)? {
+                    Some(item) => {
+                        Some(has_empty_leaf(body) || !self.proofs.bad(&[item])?.is_empty())
+                    }
+                    None => has_empty_leaf(body).then_some(true),
+                }
             }
             _ => None,
         })

@@ -19,8 +19,9 @@ use placet_registry::store::StoreError;
 use redb::WriteTransaction;
 
 use crate::authorities::{self, Sitting};
+use crate::circuits::{self, CircuitMemo};
 use crate::conviction;
-use crate::proofs::{ProofCheck, Undecided};
+use crate::proofs::{ProofCheck, ProofItem, Undecided};
 use crate::refusal::Refusal;
 use crate::state::{
     self, AssetMemo, AssetRecord, Journal, Location, NOTE_ROOTS, NOTES, REGISTRY_ROOTS,
@@ -42,6 +43,8 @@ pub(crate) struct Context<'a> {
     pub(crate) assets: &'a AssetMemo,
     /// Signatures that were verified before.
     pub(crate) signatures: &'a SignatureMemo,
+    /// Keys of circuits.
+    pub(crate) circuits: &'a CircuitMemo,
     /// Height of the block.
     pub(crate) height: u64,
     /// Its time.
@@ -113,7 +116,7 @@ fn verdicts(
         match check_before_proof(txn, context, entry, tx, 0, scrutiny.look(false)) {
             Ok(_) => {
                 indices.push(index);
-                items.push((tx.body.public_inputs(&context.chain), tx.proof));
+                items.push(proof_item(txn, context, tx)?);
             }
             Err(Failure::Refused(_)) => {}
             Err(failure) => return Err(failure),
@@ -167,6 +170,15 @@ pub(crate) fn check_before_proof<T: placet_registry::store::Transaction>(
         Look::Approvals => transfer::check_approvals(context, &asset, assertions)?,
     }
     Ok(asset)
+}
+
+/// What there is to verify about a transfer whose rules before the proof hold: its circuit is known.
+pub(crate) fn proof_item<T: placet_registry::store::Transaction>(
+    txn: &T,
+    context: &Context<'_>,
+    transfer: &TransferTransaction,
+) -> Result<ProofItem, StoreError> {
+    circuits::item(txn, context, transfer)?.ok_or(StoreError::Corrupt)
 }
 
 /// Rule 1: size and canonical form. A value built in memory must survive its own encoding.
@@ -337,8 +349,7 @@ impl<'a> Run<'a> {
         if let Some(known) = self.proofs.get(&index) {
             return Ok(*known);
         }
-        let item = (tx.body.public_inputs(&self.context.chain), tx.proof);
-        Ok(self.check.all_good(&[item])?)
+        Ok(self.check.all_good(&[proof_item(self.txn, self.context, tx)?])?)
     }
 
     fn message(&mut self, entry: &Entry, tx: &Transaction) -> Result<(), Failure> {
@@ -366,6 +377,7 @@ impl<'a> Run<'a> {
             Transaction::PauseAsset(tx) => asset::pause(txn, journal, context, tx),
             Transaction::RotateAgentKey(tx) => asset::rotate(txn, journal, context, tx),
             Transaction::ChangeAuthorities(tx) => authorities::change(txn, journal, context, tx),
+            Transaction::ChangeCircuits(tx) => circuits::change(txn, journal, context, tx),
             Transaction::ConvictAuthority(tx) => {
                 conviction::convict(txn, journal, context, self.check, tx)
             }

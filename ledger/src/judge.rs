@@ -5,11 +5,14 @@ use placet_protocol::block::Entry;
 use placet_protocol::genesis::Checkpoint;
 use placet_protocol::transaction::{Transaction, TransferTransaction};
 use placet_protocol::wire::Wire;
+use placet_registry::store::StoreError;
 use redb::ReadTransaction;
 
 use crate::authorities::Sitting;
-use crate::execute::{Context, Failure, Look, Scrutiny, check_before_proof};
+use crate::circuits;
+use crate::execute::{Context, Failure, Look, Scrutiny, check_before_proof, proof_item};
 use crate::ledger::{ExecuteError, Ledger, LedgerError, TimeBound, fatal};
+use crate::proofs::ProofItem;
 use crate::refusal::Refusal;
 use crate::state;
 use crate::transfer::{self, Case};
@@ -72,10 +75,28 @@ impl Ledger {
             Err(Failure::Refused(refusal)) => return Err(refusal.into()),
             Err(failure) => return Err(ExecuteError::from(fatal(failure)).into()),
         }
-        let item = (transfer.body.public_inputs(&self.chain()), transfer.proof);
+        let item = proof_item(&txn, &context, transfer).map_err(LedgerError::from);
+        let item = item.map_err(ExecuteError::from)?;
         let bad =
             self.proofs().bad(&[item]).map_err(LedgerError::from).map_err(ExecuteError::from)?;
         if bad.is_empty() { Ok(()) } else { Err(Refusal::ProofInvalid.into()) }
+    }
+
+    /// What there is to verify about a transfer in the block behind the tip.
+    ///
+    /// # Errors
+    /// [`CheckError::Refused`] if such a block does not take its circuit's proofs.
+    pub fn proof_item(&self, transfer: &TransferTransaction) -> Result<ProofItem, CheckError> {
+        let failed = |error: StoreError| ExecuteError::from(LedgerError::from(error));
+        let txn = self.read().map_err(ExecuteError::from)?;
+        let height = state::tip(&txn).map_err(failed)?.height + 1;
+        let entry = circuits::entry(&txn, &transfer.body.circuit).map_err(failed)?;
+        if let Some(refusal) = circuits::refusal(entry.as_ref(), height) {
+            return Err(refusal.into());
+        }
+        let sitting = Sitting::load(&txn).map_err(failed)?;
+        let context = self.context(&sitting, height, 0);
+        Ok(proof_item(&txn, &context, transfer).map_err(failed)?)
     }
 
     /// Decodes strictly and tries, as [`Self::check`].
@@ -133,8 +154,10 @@ impl Ledger {
         for rule in transfer::rules() {
             findings.extend(rule(&case)?);
         }
-        let item = (tx.body.public_inputs(&self.chain()), tx.proof);
-        if !self.proofs().bad(&[item])?.is_empty() {
+        // Without its key nobody can say anything of a proof; the rule above has refused it.
+        if let Some(item) = circuits::item(txn, context, tx)?
+            && !self.proofs().bad(&[item])?.is_empty()
+        {
             findings.push(Refusal::ProofInvalid);
         }
         Ok(findings)

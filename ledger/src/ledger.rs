@@ -19,6 +19,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use sha2::{Digest, Sha256};
 
 use crate::authorities::Sitting;
+use crate::circuits::{self, CircuitMemo};
 use crate::execute::{Context, Failure, Outcome, Scrutiny, advance, execute};
 use crate::proofs::{ProofCheck, Undecided};
 use crate::recent::Recent;
@@ -150,6 +151,7 @@ pub struct Ledger {
     proofs: Arc<dyn ProofCheck>,
     pub(crate) assets: AssetMemo,
     signatures: SignatureMemo,
+    circuits: CircuitMemo,
     /// Blocks that this ledger found good or made itself. They are executed again, as ancestors and
     /// when they become final, without a second look at proofs and signatures.
     pub(crate) good: Mutex<Recent<BlockId>>,
@@ -250,6 +252,7 @@ impl Ledger {
             proofs,
             assets: AssetMemo::default(),
             signatures: SignatureMemo::default(),
+            circuits: CircuitMemo::default(),
             good: Mutex::new(Recent::new(GOOD_BLOCKS)),
         };
         ledger.begin()?;
@@ -281,6 +284,7 @@ impl Ledger {
         for authority in &self.genesis.authorities {
             put(AUTHORITIES, &authority.key.to_bytes(), &authority.to_wire())?;
         }
+        circuits::begin(&txn, &self.genesis)?;
         let validators = Validators::genesis(&self.genesis);
         put(VALIDATORS, &0u64.to_be_bytes(), &validators.to_wire())?;
         put(TIMES, &0u64.to_be_bytes(), &time.to_le_bytes())?;
@@ -327,6 +331,7 @@ impl Ledger {
             sitting,
             assets: &self.assets,
             signatures: &self.signatures,
+            circuits: &self.circuits,
             height,
             time,
         }

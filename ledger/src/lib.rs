@@ -13,6 +13,7 @@ mod screen;
 mod transfer;
 mod registry;
 mod asset;
+mod circuits;
 pub mod authorities;
 mod conviction;
 pub mod ledger;
@@ -27,7 +28,9 @@ pub use ledger::{
     ApplyError, Backend, BadTime, CommitError, ExecuteError, Executed, Ledger, LedgerError,
     TimeBound,
 };
-pub use proofs::{CachedCheck, Groth16Check, KeyMismatch, ProofCheck, Undecided};
+pub use proofs::{
+    CachedCheck, CircuitKey, Groth16Check, KeyMismatch, ProofCheck, ProofItem, Undecided,
+};
 pub use query::{Ciphertext, CurrentRoots, Status, View};
 pub use refusal::Refusal;
 pub use speculative::{BadBlock, Proposed};

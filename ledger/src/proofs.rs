@@ -1,10 +1,14 @@
 //! The seam to proof verification: what the ledger asks, and the answer by Groth16.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use placet_params::{Origin, VerifyingKey};
+use placet_params::transcript::Transcript;
+use placet_params::{CircuitDigest, Origin, PinMismatch, VerifyingKey};
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::field::to_bytes;
-use placet_protocol::genesis::{Genesis, NetworkKind};
+use placet_protocol::genesis::{Genesis, Sha256Digest};
 use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transfer::{PublicInputs, Transfer};
 use placet_verifier::{BatchError, OsCoefficients, PreparedVerifyingKey, all_good, verify_batch};
@@ -14,31 +18,62 @@ use crate::recent::Recent;
 
 /// Verification could not take place; says nothing about any proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no randomness from the operating system for batch verification; try again")]
-pub struct Undecided;
+pub enum Undecided {
+    /// No randomness.
+    #[error("no randomness from the operating system for batch verification; try again")]
+    Randomness,
+    /// The key of a circuit that the state knows is not here or was altered.
+    #[error(
+        "the verifying key of a circuit that this ledger knows is missing or altered; restore the store, and the network's key files"
+    )]
+    NoKey,
+}
 
-/// Verifies transfers' proofs. The answer depends on nothing but the arguments.
+/// A circuit as whoever verifies its proofs needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CircuitKey {
+    /// Its id: the hash of the key.
+    pub id: CircuitId,
+    /// Digest of the constraint matrices.
+    pub circuit: Sha256Digest,
+    /// The key's points as they stand in the ledger's state; none for a circuit of the genesis,
+    /// whose key comes from a file.
+    pub points: Option<Vec<u8>>,
+}
+
+/// A proof, what it claims, and under which key.
+#[derive(Clone, Debug)]
+pub struct ProofItem {
+    /// The circuit that the transfer names.
+    pub circuit: Arc<CircuitKey>,
+    /// The public inputs.
+    pub public: PublicInputs,
+    /// The proof.
+    pub proof: ProofBytes,
+}
+
+/// Verifies transfers' proofs, each under its own circuit's key. The answer depends on nothing but the arguments.
 pub trait ProofCheck: Send + Sync {
     /// The indices of the bad ones, ascending.
     ///
     /// # Errors
     /// [`Undecided`] if nothing could be found out.
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided>;
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided>;
 
     /// Whether none is bad: for those who need not know which, and who must not pay for finding it.
     ///
     /// # Errors
     /// [`Undecided`] if nothing could be found out.
-    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+    fn all_good(&self, items: &[ProofItem]) -> Result<bool, Undecided> {
         Ok(self.bad(items)?.is_empty())
     }
 }
 
 impl<C: ProofCheck + ?Sized> ProofCheck for Arc<C> {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
         (**self).bad(items)
     }
-    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+    fn all_good(&self, items: &[ProofItem]) -> Result<bool, Undecided> {
         (**self).all_good(items)
     }
 }
@@ -46,17 +81,18 @@ impl<C: ProofCheck + ?Sized> ProofCheck for Arc<C> {
 /// Verdicts that [`CachedCheck`] remembers unless told otherwise.
 pub const CACHED_VERDICTS: usize = 65_536;
 
-/// SHA-256 over public inputs and proof bytes in full. A key of less, as a transaction id, would
-/// answer for garbage beside a proof that was verified.
+/// SHA-256 over circuit, public inputs and proof bytes in full. A key of less, as a transaction id,
+/// would answer for garbage beside a proof that was verified, or for another circuit.
 type Question = [u8; 32];
 
-fn question(public: &PublicInputs, proof: &ProofBytes) -> Question {
+fn question(item: &ProofItem) -> Question {
     let mut hasher = Sha256::new();
-    hasher.update(b"placet.proof-question.v1");
-    for input in Transfer::inputs(public) {
+    hasher.update(b"placet.proof-question.v2");
+    hasher.update(item.circuit.id.0);
+    for input in Transfer::inputs(&item.public) {
         hasher.update(to_bytes(&input));
     }
-    hasher.update(proof.0);
+    hasher.update(item.proof.0);
     hasher.finalize().into()
 }
 
@@ -100,7 +136,7 @@ struct Lookup {
 
 impl Lookup {
     /// Those that nothing is known of.
-    fn asked(&self, items: &[(PublicInputs, ProofBytes)]) -> Vec<(PublicInputs, ProofBytes)> {
+    fn asked(&self, items: &[ProofItem]) -> Vec<ProofItem> {
         self.open.iter().map(|index| items[*index].clone()).collect()
     }
 }
@@ -110,9 +146,8 @@ impl<C> CachedCheck<C> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look_up(&self, items: &[(PublicInputs, ProofBytes)]) -> Lookup {
-        let questions: Vec<_> =
-            items.iter().map(|(public, proof)| question(public, proof)).collect();
+    fn look_up(&self, items: &[ProofItem]) -> Lookup {
+        let questions: Vec<_> = items.iter().map(question).collect();
         let (mut bad, mut open) = (Vec::new(), Vec::new());
         let answers = self.answers();
         for (index, question) in questions.iter().enumerate() {
@@ -127,7 +162,7 @@ impl<C> CachedCheck<C> {
 }
 
 impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
         let known = self.look_up(items);
         if known.open.is_empty() {
             return Ok(known.bad);
@@ -147,7 +182,7 @@ impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
         Ok(bad)
     }
 
-    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
+    fn all_good(&self, items: &[ProofItem]) -> Result<bool, Undecided> {
         let known = self.look_up(items);
         if !known.bad.is_empty() || known.open.is_empty() {
             return Ok(known.bad.is_empty());
@@ -169,64 +204,120 @@ impl<C: ProofCheck> ProofCheck for CachedCheck<C> {
 }
 
 /// The key is not the one that the genesis pins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyMismatch {
     /// No pin for the statement.
     #[error("the genesis pins no verifying key for `transfer`; use a complete genesis")]
     NotPinned,
-    /// Another circuit.
-    #[error(
-        "the verifying key is for another circuit than the genesis pins; use the network's key file"
-    )]
-    Circuit,
-    /// Another key.
-    #[error("the verifying key is not the one that the genesis pins; use the network's key file")]
-    Key,
-    /// Made by one machine that may know the trapdoor.
-    #[error(
-        "the verifying key is a development key, whose maker can forge proofs; only a development \
-         network takes one, use a key from a ceremony"
-    )]
-    Development,
+    /// Another key, or one without its ceremony where one is needed.
+    #[error(transparent)]
+    Pin(#[from] PinMismatch),
 }
 
-/// Groth16 against the key that the genesis pins.
-#[derive(Debug)]
-pub struct Groth16Check(PreparedVerifyingKey<Transfer>);
+/// A key, ready for use.
+type Prepared = Arc<PreparedVerifyingKey<Transfer>>;
+
+/// Groth16 against the key that the genesis pins, and those that the ledger learned since.
+pub struct Groth16Check {
+    /// Keys by circuit. An id is the hash of its key, so they are the same on every branch.
+    keys: Mutex<BTreeMap<CircuitId, Prepared>>,
+}
+
+impl std::fmt::Debug for Groth16Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Groth16Check")
+    }
+}
 
 impl Groth16Check {
-    /// Compares circuit and key with the genesis, and the key's origin with the kind of network.
+    /// Compares circuit and key with the genesis and, unless the network is for development,
+    /// verifies that the pinned transcript vouches for the key.
     ///
     /// # Errors
-    /// [`KeyMismatch`] if the genesis pins another, or it is a development key elsewhere.
-    pub fn new(genesis: &Genesis, key: &VerifyingKey<Transfer>) -> Result<Self, KeyMismatch> {
+    /// [`KeyMismatch`] if the genesis pins another, or the key comes from no verified ceremony
+    /// where it must.
+    pub fn new(
+        genesis: &Genesis,
+        key: &VerifyingKey<Transfer>,
+        transcript: Option<&Transcript>,
+    ) -> Result<Self, KeyMismatch> {
         let pin = genesis.circuit(Transfer::NAME).ok_or(KeyMismatch::NotPinned)?;
-        if pin.circuit_digest.0 != key.circuit().0 {
-            return Err(KeyMismatch::Circuit);
-        }
-        if pin.verifying_key.0 != key.hash().0 {
-            return Err(KeyMismatch::Key);
-        }
-        if genesis.kind != NetworkKind::Dev && key.origin() == Origin::Dev {
-            return Err(KeyMismatch::Development);
-        }
-        Ok(Self(PreparedVerifyingKey::from(key)))
+        placet_params::policy::accept(genesis.kind, pin, key, transcript)?;
+        let prepared = Arc::new(PreparedVerifyingKey::from(key));
+        Ok(Self { keys: Mutex::new(BTreeMap::from([(pin.id(), prepared)])) })
     }
+
+    /// The key of a circuit. The ledger checked the points when it took them in, so they make a key
+    /// again; if the store was tampered with since, nothing is decided.
+    fn key(&self, circuit: &CircuitKey) -> Result<Prepared, Undecided> {
+        let keys = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = keys().get(&circuit.id) {
+            return Ok(known.clone());
+        }
+        let points = circuit.points.as_ref().ok_or(Undecided::NoKey)?;
+        let digest = CircuitDigest(circuit.circuit.0);
+        // The origin says nothing about a proof; who may be in the state, the ledger has decided.
+        let key = VerifyingKey::<Transfer>::from_point_bytes(points, digest, Origin::Dev)
+            .map_err(|_| Undecided::NoKey)?;
+        if key.hash().0 != circuit.id.0 {
+            return Err(Undecided::NoKey);
+        }
+        let prepared = Arc::new(PreparedVerifyingKey::from(&key));
+        keys().insert(circuit.id, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// The items by circuit, each with its index.
+    fn groups<'a>(&self, items: &'a [ProofItem]) -> Result<Vec<Group<'a>>, Undecided> {
+        let mut groups: BTreeMap<CircuitId, Group<'a>> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let group = match groups.entry(item.circuit.id) {
+                Entry::Occupied(group) => group.into_mut(),
+                Entry::Vacant(place) => place.insert(Group {
+                    key: self.key(&item.circuit)?,
+                    indices: Vec::new(),
+                    batch: Vec::new(),
+                }),
+            };
+            group.indices.push(index);
+            group.batch.push((&item.public, item.proof));
+        }
+        Ok(groups.into_values().collect())
+    }
+}
+
+/// Proofs under one key.
+struct Group<'a> {
+    key: Prepared,
+    /// Places in the list of all.
+    indices: Vec<usize>,
+    batch: Vec<(&'a PublicInputs, ProofBytes)>,
 }
 
 impl ProofCheck for Groth16Check {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
-        let batch: Vec<_> = items.iter().map(|(public, proof)| (public, *proof)).collect();
-        match verify_batch(&self.0, &batch, &mut OsCoefficients) {
-            Ok(()) => Ok(Vec::new()),
-            Err(BatchError::Refused(bad)) => Ok(bad.into_iter().map(|(index, _)| index).collect()),
-            Err(BatchError::Randomness(_)) => Err(Undecided),
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
+        let mut bad = Vec::new();
+        for group in self.groups(items)? {
+            match verify_batch(&group.key, &group.batch, &mut OsCoefficients) {
+                Ok(()) => {}
+                Err(BatchError::Refused(refused)) => {
+                    bad.extend(refused.into_iter().map(|(place, _)| group.indices[place]));
+                }
+                Err(BatchError::Randomness(_)) => return Err(Undecided::Randomness),
+            }
         }
+        bad.sort_unstable();
+        Ok(bad)
     }
 
-    fn all_good(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<bool, Undecided> {
-        let batch: Vec<_> = items.iter().map(|(public, proof)| (public, *proof)).collect();
-        all_good(&self.0, &batch, &mut OsCoefficients).map_err(|_| Undecided)
+    fn all_good(&self, items: &[ProofItem]) -> Result<bool, Undecided> {
+        for group in self.groups(items)? {
+            let good = all_good(&group.key, &group.batch, &mut OsCoefficients);
+            if !good.map_err(|_| Undecided::Randomness)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -239,15 +330,21 @@ mod tests {
     use super::*;
     use crate::common::{BAD, Scripted, World};
 
-    fn items(n: u64) -> Vec<(PublicInputs, ProofBytes)> {
+    fn items(n: u64) -> Vec<ProofItem> {
         let mut world = World::memory();
         let asset = world.asset("A");
         let transfer = world.transfer(asset);
         let public = transfer.body.public_inputs(&world.chain);
+        let circuit = Arc::new(CircuitKey {
+            id: transfer.body.circuit,
+            circuit: Sha256Digest([0; 32]),
+            points: None,
+        });
         (0..n)
             .map(|i| {
                 let nf_position = Nullifier::new(i.into());
-                (PublicInputs { nf_position, ..public.clone() }, transfer.proof)
+                let public = PublicInputs { nf_position, ..public.clone() };
+                ProofItem { circuit: circuit.clone(), public, proof: transfer.proof }
             })
             .collect()
     }
@@ -266,21 +363,26 @@ mod tests {
         assert_eq!(asked(&cache), 1);
         // The same statement with garbage for a proof: asked anew, and refused.
         let mut garbage = good.clone();
-        garbage[0].1.0[0] = BAD;
+        garbage[0].proof.0[0] = BAD;
         for _ in 0..3 {
             assert_eq!(cache.bad(&garbage), Ok(vec![0]));
         }
         assert_eq!(asked(&cache), 2);
         // Every byte of the proof and every input counts.
-        for byte in 0..good[0].1.0.len() {
+        for byte in 0..good[0].proof.0.len() {
             let mut other = good.clone();
-            other[0].1.0[byte] ^= 0x10;
+            other[0].proof.0[byte] ^= 0x10;
             let _ = cache.bad(&other);
         }
         let mut other = good.clone();
-        other[0].0.binding += placet_protocol::Fr::from(1u8);
+        other[0].public.binding += placet_protocol::Fr::from(1u8);
         let _ = cache.bad(&other);
-        assert_eq!(asked(&cache), 2 + good[0].1.0.len() + 1);
+        // And so does the circuit: a verdict under one key says nothing about another.
+        let mut other = good.clone();
+        let id = CircuitId([9; 32]);
+        other[0].circuit = Arc::new(CircuitKey { id, ..(*good[0].circuit).clone() });
+        let _ = cache.bad(&other);
+        assert_eq!(asked(&cache), 2 + good[0].proof.0.len() + 2);
         assert_eq!(cache.bad(&good), Ok(vec![]));
     }
 
@@ -289,7 +391,7 @@ mod tests {
         let cache = CachedCheck::new(Arc::new(Scripted::default()));
         let mut items = items(6);
         for index in [1, 4] {
-            items[index].1.0[0] = BAD;
+            items[index].proof.0[0] = BAD;
         }
         assert_eq!(cache.bad(&items[3..5]), Ok(vec![1]));
         assert_eq!(cache.bad(&items), Ok(vec![1, 4]));
@@ -308,7 +410,7 @@ mod tests {
         assert_eq!(asked(&cache), 4);
         // A batch with a bad one tells nothing of the others, nor which it was.
         let mut mixed = items.clone();
-        mixed[5].1.0[0] = BAD;
+        mixed[5].proof.0[0] = BAD;
         for times in 1..=2 {
             assert_eq!(cache.all_good(&mixed), Ok(false));
             assert_eq!(asked(&cache), 4 + 2 * times);
@@ -328,7 +430,7 @@ mod tests {
         assert_eq!(cache.bad(&items[..4]), Ok(vec![]));
         let mut flood = items[4..].to_vec();
         for item in &mut flood {
-            item.1.0[0] = BAD;
+            item.proof.0[0] = BAD;
         }
         assert_eq!(cache.bad(&flood).map(|bad| bad.len()), Ok(36));
         assert_eq!(asked(&cache), 40);

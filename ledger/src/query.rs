@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use placet_protocol::Fr;
 use placet_protocol::block::{CertifiedBlock, Entry};
+use placet_protocol::circuit::{CircuitEntry, CircuitId};
 use placet_protocol::field::{
     AssetId, AttestorId, Commitment, NoteRoot, Nullifier, PolicyHash, RegistryRoot, SanctionsRoot,
     Subject, to_bytes,
@@ -22,7 +23,9 @@ use redb::{ReadTransaction, ReadableTable};
 use sha2::{Digest, Sha256};
 
 use crate::authorities::{self, Sitting};
+use crate::circuits;
 use crate::ledger::{Ledger, LedgerError};
+use crate::refusal::Refusal;
 use crate::state::{
     self, ASSETS, ATTESTORS, AssetRecord, AttestorRecord, BLOCKS, COMMITMENTS, FROZEN, Location,
     NOTE_ROOTS, NOTES, POLICIES, REGISTRY_ROOTS, SANCTIONS_ROOTS, STATE_TABLES, TRANSACTIONS, Tip,
@@ -131,6 +134,30 @@ impl View {
     /// Every asset, in order of ids.
     pub fn assets(&self) -> Result<Vec<AssetRecord>, StoreError> {
         state::all(&self.txn, ASSETS)
+    }
+
+    /// Every circuit, in order of ids.
+    pub fn circuits(&self) -> Result<Vec<CircuitEntry>, StoreError> {
+        circuits::all(&self.txn)
+    }
+
+    /// A circuit, also one that is switched off.
+    pub fn circuit(&self, id: &CircuitId) -> Result<Option<CircuitEntry>, StoreError> {
+        circuits::entry(&self.txn, id)
+    }
+
+    /// Number of the last change of the circuits; 0 before the first.
+    pub fn circuit_changes(&self) -> Result<u64, StoreError> {
+        circuits::last_change(&self.txn)
+    }
+
+    /// Why a block of this height does not take a circuit's proofs of transfers; `None` if it does.
+    pub fn circuit_refusal(
+        &self,
+        id: &CircuitId,
+        height: u64,
+    ) -> Result<Option<Refusal>, StoreError> {
+        Ok(circuits::refusal(self.circuit(id)?.as_ref(), height))
     }
 
     /// An attestor, also a dismissed one.

@@ -129,6 +129,16 @@ refusals! {
     NoteTreeFull, 28, "note-tree-full", OWNERSHIP,
         "the note tree has no free slots left; the network has to begin a new tree";
 
+    /// No such circuit.
+    CircuitUnknown, 29, "circuit-unknown", ALL,
+        "this network knows no circuit with this id (rule 2); prove with a key of this network, `placet circuits list` shows them";
+    /// Its activation height is not reached.
+    CircuitNotActive, 30, "circuit-not-active", ALL,
+        "the proof's circuit is not active yet (rule 2); wait for its activation height, or prove with an active circuit";
+    /// Switched off.
+    CircuitDeactivated, 31, "circuit-deactivated", ALL,
+        "the proof's circuit is switched off (rule 2); prove again with an active circuit, `placet circuits list` shows them";
+
     // Signatures.
     /// A signature of issuer, agent, attestor, publisher or authority fails.
     SignatureInvalid, 40, "signature-invalid", NONE,
@@ -213,7 +223,7 @@ refusals! {
         "a change of the authorities must carry the number after the last one's; take the next number and collect approvals for it";
     /// Too few sitting authorities approve.
     NoQuorum, 81, "no-quorum", NONE,
-        "the authorities are changed by more than two thirds of the sitting ones and nobody else; collect more approvals of sitting ones";
+        "authorities and circuits are changed by more than two thirds of the sitting authorities and nobody else; collect more approvals of sitting ones";
     /// Another sitting authority has the name.
     AuthorityNameTaken, 82, "authority-name-taken", NONE,
         "another sitting authority has this name; choose another";
@@ -238,6 +248,29 @@ refusals! {
     /// Nothing is left to take.
     AuthorityUnmandated, 89, "authority-unmandated", NONE,
         "this authority has no mandates left to lose; nothing is left to do";
+
+    // Circuits.
+    /// Not the number after the last change's.
+    CircuitChangeNumber, 90, "circuit-change-number", NONE,
+        "a change of the circuits must carry the number after the last one's; take the next number and collect approvals for it";
+    /// Known already.
+    CircuitKnown, 91, "circuit-known", NONE,
+        "this circuit is known already, and what is switched off stays off; make new keys in a ceremony to add another";
+    /// Not in the future, or later than decided before.
+    CircuitHeight, 92, "circuit-height", NONE,
+        "a circuit's height must lie above the block's, and a deactivation is brought forward, never put off; take another height";
+    /// A statement that this version does not know.
+    CircuitStatement, 93, "circuit-statement", NONE,
+        "no such statement is known to this version of the ledger; add circuits of known statements, as `transfer`";
+    /// Points that are no verifying key.
+    CircuitKey, 94, "circuit-key", NONE,
+        "the circuit's points are no verifying key of its statement; take them from the key file that the ceremony made";
+    /// Missing, not wanted, or not of this key.
+    CircuitTranscript, 95, "circuit-transcript", NONE,
+        "a circuit needs the transcript of the ceremony that made its key, and on a development network none; take the file beside the key";
+    /// As many as a ledger keeps.
+    TooManyCircuits, 96, "too-many-circuits", NONE,
+        "the network knows 64 circuits, and never forgets one; a further one needs another network";
 }
 
 impl Refusal {

@@ -8,7 +8,10 @@ use placet_protocol::genesis::ChainId;
 use placet_protocol::transaction::Transaction;
 use redb::WriteTransaction;
 
-use crate::execute::{Context, Failure, Look, check_before_proof, check_form, check_unendorsed};
+use crate::execute::{
+    Context, Failure, Look, check_before_proof, check_form, check_unendorsed, proof_item,
+};
+use crate::proofs::ProofItem;
 use crate::refusal::Refusal;
 use crate::transfer::check_wording;
 
@@ -31,17 +34,17 @@ pub(crate) fn check_forms(
 }
 
 /// Tries every rule before the proof on the state before the block. Gives the indices of the
-/// transfers that pass all of them, or the first refusal that lasts. The forms were checked before.
+/// transfers that pass all of them with what there is to verify, or the first refusal that lasts. The forms were checked before.
 pub(crate) fn screen(
     txn: &WriteTransaction,
     context: &Context<'_>,
     entries: &[Entry],
-) -> Result<Result<Vec<usize>, (usize, Refusal)>, Failure> {
+) -> Result<Result<Vec<(usize, ProofItem)>, (usize, Refusal)>, Failure> {
     let mut passed = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Transaction::Transfer(tx) = &entry.transaction else { continue };
         match check_before_proof(txn, context, entry, tx, 0, Look::Standing) {
-            Ok(_) => passed.push(index),
+            Ok(_) => passed.push((index, proof_item(txn, context, tx)?)),
             Err(Failure::Refused(refusal)) if lasts(refusal) => {
                 return Ok(Err((index, refusal)));
             }
@@ -56,7 +59,7 @@ pub(crate) fn screen(
 
 /// Whether a rule that is broken on the state before a block is broken in the block, whatever
 /// stands before the transfer: it depends on the header, on who sat before, or on what only grows
-/// or only changes when the block is closed. An asset, its policy, a freeze, a counter, the
+/// or only changes when the block is closed or for later heights. An asset, its policy, a freeze, a counter, the
 /// registry's root and that of the sanctions list can change within the block.
 fn lasts(refusal: Refusal) -> bool {
     use Refusal as R;
@@ -65,6 +68,9 @@ fn lasts(refusal: Refusal) -> bool {
         R::Malformed
             | R::TooLarge
             | R::Expired
+            | R::CircuitUnknown
+            | R::CircuitNotActive
+            | R::CircuitDeactivated
             | R::NowOutsideWindow
             | R::NoteRootUnknown
             | R::NullifiersEqual

@@ -8,12 +8,12 @@ use std::sync::{Arc, PoisonError};
 use placet_protocol::block::{Block, BlockId, Entry, Header, body_hash, entries_fit};
 use placet_protocol::genesis::END_OF_TIME;
 use placet_protocol::signing::VerifyKey;
-use placet_protocol::transaction::Transaction;
 use redb::WriteTransaction;
 
 use crate::authorities::Sitting;
 use crate::execute::{Scrutiny, Verdicts, follow};
 use crate::ledger::{BadTime, ExecuteError, Ledger, LedgerError, TimeBound, fatal};
+use crate::proofs::ProofItem;
 use crate::refusal::Refusal;
 use crate::screen::{check_forms, screen};
 use crate::state::{self, Tip};
@@ -163,14 +163,15 @@ impl Ledger {
                 Ok(base) => base,
                 Err(verdict) => return Ok(verdict),
             };
-            passed = match self.screen_on(&base, block)? {
-                Ok(passed) => passed,
+            let items = match self.screen_on(&base, block)? {
+                Ok(items) => items,
                 Err(bad) => return Ok(Err(bad)),
             };
             // The store is not locked while proofs are verified: they cost most.
             base.txn.abort().map_err(redb::Error::from).map_err(LedgerError::from)?;
-            if !self.proofs_hold(block, &passed)? {
-                return Ok(Err(BadBlock::Proof));
+            match self.proofs_hold(items)? {
+                Some(indices) => passed = indices,
+                None => return Ok(Err(BadBlock::Proof)),
             }
         }
         // Meanwhile others may have made it final, and this ledger committed it.
@@ -224,22 +225,20 @@ impl Ledger {
         &self,
         base: &Base,
         block: &Block,
-    ) -> Result<Result<Vec<usize>, BadBlock>, LedgerError> {
+    ) -> Result<Result<Vec<(usize, ProofItem)>, BadBlock>, LedgerError> {
         let sitting = Sitting::load(&base.txn)?;
         let context = self.context(&sitting, base.tip.height + 1, block.header.time);
         let screened = screen(&base.txn, &context, &block.entries).map_err(fatal)?;
         Ok(screened.map_err(|(index, refusal)| BadBlock::Refused { index, refusal }))
     }
 
-    /// Whether the proofs of these entries hold, all of them.
-    fn proofs_hold(&self, block: &Block, indices: &[usize]) -> Result<bool, LedgerError> {
-        let chain = self.chain();
-        let item = |index: &usize| match &block.entries[*index].transaction {
-            Transaction::Transfer(tx) => Some((tx.body.public_inputs(&chain), tx.proof)),
-            _ => None,
-        };
-        let items: Vec<_> = indices.iter().filter_map(item).collect();
-        Ok(self.proofs().all_good(&items)?)
+    /// Whether these proofs hold, all of them; if so, the indices.
+    fn proofs_hold(
+        &self,
+        passed: Vec<(usize, ProofItem)>,
+    ) -> Result<Option<Vec<usize>>, LedgerError> {
+        let (indices, items): (Vec<_>, Vec<_>) = passed.into_iter().unzip();
+        Ok(self.proofs().all_good(&items)?.then_some(indices))
     }
 
     /// Executes a block and compares what comes out with its header. `proven` are the entries that
@@ -284,12 +283,13 @@ impl Ledger {
             {
                 return Ok(Err(BadBlock::Refused { index, refusal }));
             }
-            passed = match self.screen_on(base, block)? {
-                Ok(passed) => passed,
+            let items = match self.screen_on(base, block)? {
+                Ok(items) => items,
                 Err(bad) => return Ok(Err(bad)),
             };
-            if !self.proofs_hold(block, &passed)? {
-                return Ok(Err(BadBlock::Proof));
+            match self.proofs_hold(items)? {
+                Some(indices) => passed = indices,
+                None => return Ok(Err(BadBlock::Proof)),
             }
         }
         let verdict = self.follow_on(base, block, scrutiny, &passed)?;

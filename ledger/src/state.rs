@@ -58,8 +58,14 @@ pub(crate) const HANDOFFS: Table = TableDefinition::new("ledger.handoffs");
 /// Height (big-endian) to the time of the block: verdicts are judged again by it.
 pub(crate) const TIMES: Table = TableDefinition::new("ledger.times");
 
+/// Circuit id to its entry.
+pub(crate) const CIRCUITS: Table = TableDefinition::new("ledger.circuits");
+/// Circuit id to the points of its key; those of the genesis come from key files. Never removed:
+/// verdicts on proofs of a circuit that is switched off can be judged again.
+pub(crate) const CIRCUIT_KEYS: Table = TableDefinition::new("ledger.circuit-keys");
+
 /// The tables that make up the state; blocks are history, not state.
-pub(crate) const STATE_TABLES: [Table; 14] = [
+pub(crate) const STATE_TABLES: [Table; 16] = [
     META,
     TRANSACTIONS,
     NULLIFIERS,
@@ -74,6 +80,8 @@ pub(crate) const STATE_TABLES: [Table; 14] = [
     VALIDATORS,
     HANDOFFS,
     TIMES,
+    CIRCUITS,
+    CIRCUIT_KEYS,
 ];
 
 /// The note tree.
@@ -97,6 +105,8 @@ pub(crate) mod meta {
     pub(crate) const ASSETS: &[u8] = b"assets";
     /// Number of the last change of the authorities.
     pub(crate) const AUTHORITY_CHANGE: &[u8] = b"authority-change";
+    /// Number of the last change of the circuits.
+    pub(crate) const CIRCUIT_CHANGE: &[u8] = b"circuit-change";
 }
 
 /// Where a ledger stands.

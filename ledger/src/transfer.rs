@@ -16,6 +16,7 @@ use redb::WriteTransaction;
 use sha2::{Digest, Sha256};
 
 use crate::authorities::Sitting;
+use crate::circuits;
 use crate::execute::{Context, Failure};
 use crate::recent::Recent;
 use crate::refusal::Refusal;
@@ -46,9 +47,10 @@ fn unless(holds: bool, refusal: Refusal) -> Result<Option<Refusal>, StoreError> 
 }
 
 /// Every rule but endorsement and proof, cheapest first within what the spec's order allows.
-pub(crate) fn rules<T: Transaction>() -> [Rule<T>; 13] {
+pub(crate) fn rules<T: Transaction>() -> [Rule<T>; 14] {
     [
         not_expired,
+        circuit_active,
         not_paused,
         now_in_window,
         policy_in_force,
@@ -99,6 +101,11 @@ pub(crate) fn commitments_doubled(body: &TransferBody) -> bool {
 
 fn not_expired<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
     unless(!expired(body(case), case.context.height), Refusal::Expired)
+}
+
+fn circuit_active<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {
+    let entry = circuits::entry(case.txn, &body(case).circuit)?;
+    Ok(circuits::refusal(entry.as_ref(), case.context.height))
 }
 
 fn not_paused<T: Transaction>(case: &Case<'_, T>) -> Result<Option<Refusal>, StoreError> {

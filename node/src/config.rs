@@ -258,11 +258,9 @@ impl Default for Log {
 pub struct Config {
     /// The network's genesis.
     pub genesis: PathBuf,
-    /// The verifying key that the genesis pins.
+    /// The verifying key that the genesis pins. Unless the network is for development, the
+    /// transcript of the key's ceremony lies beside it, with the extension `transcript`.
     pub verifying_key: PathBuf,
-    /// The manifest of the ceremony that made the verifying key; development networks need none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manifest: Option<PathBuf>,
     /// Directory of the node's data.
     pub data: PathBuf,
     /// The node's key.
@@ -319,9 +317,6 @@ impl Config {
             [&mut config.genesis, &mut config.verifying_key, &mut config.data, &mut config.key]
         {
             *file = base.join(&*file);
-        }
-        if let Some(manifest) = &mut config.manifest {
-            *manifest = base.join(&*manifest);
         }
         if let Passphrase::File(file) = &mut config.passphrase {
             *file = base.join(&*file);
@@ -432,11 +427,6 @@ impl Config {
         if self.dev_clock && genesis.kind != NetworkKind::Dev {
             let problem = "is for development networks only; remove it";
             return Err(value("dev-clock", problem));
-        }
-        if self.manifest.is_none() && genesis.kind != NetworkKind::Dev {
-            let problem =
-                "is missing; take the manifest of the ceremony that made the network's key";
-            return Err(value("manifest", problem));
         }
         Ok(genesis)
     }

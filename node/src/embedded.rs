@@ -126,8 +126,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the network in `dir`, verifying proofs with `key`, which must be the one that the
-    /// genesis pins. Replicas that lag, as after a crash, are brought to the same height.
+    /// Opens the development network in `dir`, verifying proofs with `key`, which must be the one
+    /// that the genesis pins. Others need a ceremony's transcript and run as nodes. Replicas that lag, as after a crash, are brought to the same height.
     ///
     /// # Errors
     /// [`NodeError`].
@@ -137,7 +137,7 @@ impl Embedded {
         keys: KeySource,
         clock: Clock,
     ) -> Result<Self, NodeError> {
-        let check = Groth16Check::new(&files::read_genesis(dir)?, key)?;
+        let check = Groth16Check::new(&files::read_genesis(dir)?, key, None)?;
         Self::open_with(dir, Arc::new(check), keys, clock)
     }
 

@@ -412,6 +412,9 @@ impl Node {
         if body.expiry_height <= tip.height {
             return Ok(Some(Refusal::Expired));
         }
+        if let Some(refusal) = view.circuit_refusal(&body.circuit, tip.height + 1)? {
+            return Ok(Some(refusal));
+        }
         let Some(asset) = view.asset(body.asset)? else {
             return Ok(Some(Refusal::UnknownAsset));
         };

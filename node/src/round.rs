@@ -87,6 +87,8 @@ fn may_be_lag(refusal: Refusal) -> bool {
     matches!(
         refusal,
         R::UnknownAsset
+            | R::CircuitUnknown
+            | R::CircuitNotActive
             | R::PolicyNotInForce
             | R::NowOutsideWindow
             | R::NoteRootUnknown
@@ -332,14 +334,15 @@ impl Node {
             }
         }
         for group in groups.into_values() {
-            for (one, good) in self.verify(group)? {
-                if matches!(*one.tx, Transaction::Transfer(_)) {
-                    self.state().inbox.judge(one.source, good);
+            for (one, refusal) in self.verify(group)? {
+                // A circuit that was switched off a moment ago is nobody's fault.
+                let proof_counts = matches!(refusal, None | Some(Refusal::ProofInvalid));
+                if proof_counts && matches!(*one.tx, Transaction::Transfer(_)) {
+                    self.state().inbox.judge(one.source, refusal.is_none());
                 }
-                if good {
-                    self.welcome(one, time, out)?;
-                } else {
-                    self.turn_down(one, Refusal::ProofInvalid.into(), out);
+                match refusal {
+                    None => self.welcome(one, time, out)?,
+                    Some(refusal) => self.turn_down(one, refusal.into(), out),
                 }
             }
         }
@@ -396,15 +399,21 @@ impl Node {
         out.answers.extend(one.answer.map(|answer| (answer, Err(error))));
     }
 
-    /// Verifies proofs in one batch.
-    fn verify(&self, group: Vec<Fresh>) -> Result<Vec<(Fresh, bool)>, Fatal> {
-        let chain = self.ledger.chain();
+    /// Verifies proofs in one batch, each under the key of its circuit; the circuit must be active
+    /// in the next block.
+    fn verify(&self, group: Vec<Fresh>) -> Result<Vec<(Fresh, Option<Refusal>)>, Fatal> {
+        let mut refusals = vec![None; group.len()];
         let mut places = Vec::new();
         let mut items = Vec::new();
         for (place, one) in group.iter().enumerate() {
-            if let Transaction::Transfer(transfer) = &*one.tx {
-                places.push(place);
-                items.push((transfer.body.public_inputs(&chain), transfer.proof));
+            let Transaction::Transfer(transfer) = &*one.tx else { continue };
+            match self.ledger.proof_item(transfer) {
+                Ok(item) => {
+                    places.push(place);
+                    items.push(item);
+                }
+                Err(CheckError::Refused(refusal)) => refusals[place] = Some(refusal),
+                Err(CheckError::Execute(error)) => return Err(Fatal::new(error)),
             }
         }
         let bad = if items.is_empty() {
@@ -413,9 +422,10 @@ impl Node {
             self.proofs.bad(&items).map_err(Fatal::new)?
         };
         self.metrics.proofs(items.len() - bad.len(), bad.len());
-        let bad: Vec<usize> = bad.into_iter().map(|index| places[index]).collect();
-        let judged = group.into_iter().enumerate();
-        Ok(judged.map(|(place, one)| (one, !bad.contains(&place))).collect())
+        for index in bad {
+            refusals[places[index]] = Some(Refusal::ProofInvalid);
+        }
+        Ok(group.into_iter().zip(refusals).collect())
     }
 
     /// Takes a transaction with a good proof into the mempool and judges it at once.

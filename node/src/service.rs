@@ -11,8 +11,8 @@ use placet_engine::{Address, StartError, Stopped};
 use placet_ledger::{
     Backend, CachedCheck, Groth16Check, KeyMismatch, Ledger, LedgerError, ProofCheck,
 };
-use placet_params::{KeyPolicy, Manifest, VerifyingKey};
-use placet_protocol::genesis::{Genesis, NetworkKind};
+use placet_params::VerifyingKey;
+use placet_protocol::genesis::Genesis;
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
 use tokio::sync::oneshot;
@@ -48,14 +48,6 @@ pub enum ServiceError {
     /// The verifying key's file.
     #[error("verifying-key: {path} cannot be used: {problem}; take the network's key file")]
     VerifyingKey {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        problem: String,
-    },
-    /// The ceremony's manifest.
-    #[error("manifest: {path} cannot be used: {problem}; take the network's manifest")]
-    Manifest {
         /// Which file.
         path: PathBuf,
         /// Why.
@@ -122,24 +114,9 @@ fn proof_check(config: &Config, genesis: &Genesis) -> Result<Groth16Check, Servi
     let pin = genesis
         .circuit(Transfer::NAME)
         .ok_or_else(|| wrong("the genesis pins no key for `transfer`".to_owned()))?;
-    let digest = placet_params::CircuitDigest(pin.circuit_digest.0);
-    let load = |policy: KeyPolicy<'_>| VerifyingKey::<Transfer>::load(path, &digest, policy);
-    let key = match &config.manifest {
-        None => load(KeyPolicy::Dev).map_err(|error| wrong(error.to_string()))?,
-        Some(file) => {
-            let bad = |problem: String| ServiceError::Manifest { path: file.clone(), problem };
-            let kind = match genesis.kind {
-                NetworkKind::Dev => placet_params::NetworkKind::Dev,
-                NetworkKind::Other => placet_params::NetworkKind::Other,
-            };
-            let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-            let manifest =
-                Manifest::from_json(&text, kind).map_err(|error| bad(error.to_string()))?;
-            let entry = manifest.entry::<Transfer>().map_err(|error| bad(error.to_string()))?;
-            load(KeyPolicy::pinned(kind, entry)).map_err(|error| wrong(error.to_string()))?
-        }
-    };
-    Ok(Groth16Check::new(genesis, &key)?)
+    let (key, transcript) = VerifyingKey::<Transfer>::load_pinned(path, genesis.kind, pin)
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(Groth16Check::new(genesis, &key, transcript.as_ref())?)
 }
 
 fn directory(path: &Path) -> Result<(), ServiceError> {

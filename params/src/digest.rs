@@ -50,12 +50,8 @@ macro_rules! digests {
 digests! {
     /// SHA-256 of a circuit's constraint matrices in their canonical serialisation.
     CircuitDigest;
-    /// SHA-256 of a verifying key with its statement and circuit.
+    /// SHA-256 of a verifying key with its statement and circuit; on a network the circuit's id.
     VerifyingKeyHash;
     /// SHA-256 of a ceremony's transcript.
     TranscriptHash;
-    /// SHA-256 of the `.ptau` file that phase 2 started from.
-    PtauHash;
-    /// The public random value that closed a ceremony.
-    Beacon;
 }

@@ -20,10 +20,10 @@ use crate::key::{
     Element, G1_BYTES, G2_BYTES, KeyDefect, Origin, ProvingKey, ProvingPoints, VerifyingKey,
     VerifyingPoints, encode, verifying_len,
 };
-use crate::manifest::OriginRecord;
 use crate::point::{self, PointDefect};
-use crate::policy::{KeyPolicy, NetworkKind};
+use crate::policy::{KeyPolicy, PinMismatch};
 use crate::subgroup;
+use crate::transcript::TranscriptFileError;
 
 const MAGIC: &[u8; 8] = b"PLACETKY";
 /// The version this software writes and reads.
@@ -140,21 +140,12 @@ pub enum LoadError {
         /// What the key is for.
         found: CircuitDigest,
     },
-    /// A development key on a network that is not `dev`.
-    #[error(
-        "this is a development key, whose maker can forge proofs, and the network is not marked `dev`; use the key of the network's ceremony"
-    )]
-    DevelopmentKey,
-    /// Another origin than the one that the manifest pins.
-    #[error(
-        "the key does not come from the ceremony that the network's manifest names; get the key that belongs to the manifest"
-    )]
-    WrongOrigin,
-    /// Another key than the one that the manifest pins.
-    #[error(
-        "the key is not the one that the network's manifest pins; get the key that belongs to the manifest"
-    )]
-    NotPinned,
+    /// Not the key that the network pins.
+    #[error(transparent)]
+    Pin(#[from] PinMismatch),
+    /// The transcript beside the key cannot be read.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptFileError),
     /// The points do not make a key.
     #[error(transparent)]
     Key(#[from] KeyDefect),
@@ -184,7 +175,7 @@ impl<S: Statement> VerifyingKey<S> {
         }
         let mut payload = Reader::new(file.payload);
         let key = read_verifying::<S>(&mut payload, *circuit, file.origin)?;
-        pinned(&key, policy)?;
+        policy.check(&key)?;
         Ok(key)
     }
 
@@ -195,6 +186,23 @@ impl<S: Statement> VerifyingKey<S> {
         policy: KeyPolicy<'_>,
     ) -> Result<Self, LoadError> {
         Self::from_file_bytes(&read_bounded(path)?, circuit, policy)
+    }
+
+    /// Reads the points of a transaction, as [`Self::to_point_bytes`] writes them: exactly as many
+    /// bytes as the statement's public inputs ask for, and every check on the points.
+    ///
+    /// # Errors
+    /// [`LoadError::Truncated`], [`LoadError::Trailing`] or [`LoadError::Key`].
+    pub fn from_point_bytes(
+        bytes: &[u8],
+        circuit: CircuitDigest,
+        origin: Origin,
+    ) -> Result<Self, LoadError> {
+        let expected = verifying_len(S::PUBLIC_INPUTS);
+        if let Some(extra) = bytes.len().checked_sub(expected).filter(|extra| *extra > 0) {
+            return Err(LoadError::Trailing { extra: extra as u64 });
+        }
+        read_verifying(&mut Reader::new(bytes), circuit, origin)
     }
 
     /// Writes the file in one step: it is there completely or not at all.
@@ -226,7 +234,7 @@ impl<S: Statement> ProvingKey<S> {
         let file = open::<S>(bytes, Kind::Proving, circuit, policy)?;
         let mut payload = Reader::new(file.payload);
         let verifying = read_verifying::<S>(&mut payload, *circuit, file.origin)?;
-        pinned(&verifying, policy)?;
+        policy.check(&verifying)?;
         let variables = payload.u32().map_err(header)? as usize;
         let quotient = payload.u32().map_err(header)? as usize;
         // Compared with what is there before anything is allocated; u32 counts cannot overflow.
@@ -354,21 +362,7 @@ fn open<'a, S: Statement>(
         }
         .into());
     }
-    if policy.network() == NetworkKind::Other && origin == Origin::Dev {
-        return Err(LoadError::DevelopmentKey);
-    }
-    if let Some(entry) = policy.entry() {
-        // A manifest built by hand could say `dev` for another network; it must not help.
-        if policy.network() == NetworkKind::Other && entry.origin == OriginRecord::Dev {
-            return Err(LoadError::DevelopmentKey);
-        }
-        if !entry.origin.describes(&origin) {
-            return Err(LoadError::WrongOrigin);
-        }
-        if entry.statement != S::NAME || entry.circuit_digest != digest {
-            return Err(LoadError::NotPinned);
-        }
-    }
+    policy.check_header::<S>(digest, origin)?;
     if payload_hash != <[u8; 32]>::from(Sha256::digest(payload)) {
         return Err(LoadError::Altered);
     }
@@ -387,13 +381,6 @@ fn header(error: DecodeError) -> LoadError {
     match error {
         DecodeError::Truncated => LoadError::Truncated,
         _ => LoadError::Altered,
-    }
-}
-
-fn pinned<S: Statement>(key: &VerifyingKey<S>, policy: KeyPolicy<'_>) -> Result<(), LoadError> {
-    match policy.entry() {
-        Some(entry) if entry.vk_hash != key.hash() => Err(LoadError::NotPinned),
-        _ => Ok(()),
     }
 }
 

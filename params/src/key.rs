@@ -9,9 +9,9 @@ use ark_ec::AffineRepr;
 use ark_ec::pairing::Pairing;
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_serialize::Compress;
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::statement::Statement;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 use crate::point::{self, PointDefect};
@@ -190,15 +190,11 @@ impl<S: Statement> VerifyingKey<S> {
         &self.points
     }
 
-    /// SHA-256 over statement, circuit and points: what a network's genesis pins. The origin is
-    /// not part of it; it stands beside the hash in the manifest.
+    /// SHA-256 over statement, circuit and points: what a network's genesis pins, and the
+    /// circuit's id in transactions. The origin is not part of it; the pinned transcript stands
+    /// beside the hash.
     pub fn hash(&self) -> VerifyingKeyHash {
-        let mut hash = Sha256::new();
-        hash.update(b"placet.verifying-key.v1");
-        hash.update(S::ID.to_le_bytes());
-        hash.update(self.circuit.0);
-        hash.update(self.encode_points());
-        VerifyingKeyHash(hash.finalize().into())
+        VerifyingKeyHash(CircuitId::derive(S::ID, &self.circuit.0, &self.encode_points()).0)
     }
 
     /// alpha, beta, gamma, delta, then the public-input points; uncompressed.

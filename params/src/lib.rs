@@ -10,7 +10,6 @@
 pub mod digest;
 pub mod file;
 pub mod key;
-pub mod manifest;
 pub mod point;
 pub mod policy;
 pub mod transcript;
@@ -19,5 +18,4 @@ pub mod subgroup;
 pub use digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 pub use file::LoadError;
 pub use key::{KeyDefect, Origin, ProvingKey, VerifyingKey};
-pub use manifest::{Manifest, ManifestEntry, ManifestError};
-pub use policy::{KeyPolicy, NetworkKind};
+pub use policy::{KeyPolicy, PinMismatch};

@@ -1,5 +1,7 @@
 //! How a network names the circuits whose proofs it takes. Spec §12.8.
 
+use sha2::{Digest, Sha256};
+
 use crate::genesis::{MAX_NAME, PinnedCircuit, Sha256Digest};
 use crate::wire::{DecodeError, Reader, Wire, Writer};
 
@@ -18,6 +20,19 @@ impl std::fmt::Display for CircuitId {
 impl std::fmt::Debug for CircuitId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CircuitId({self})")
+    }
+}
+
+impl CircuitId {
+    /// The hash of a verifying key: its statement's number, its circuit's digest and its points,
+    /// uncompressed, in the order of spec §12.2.
+    pub fn derive(statement: u32, circuit_digest: &[u8; 32], points: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"placet.verifying-key.v1");
+        hash.update(statement.to_le_bytes());
+        hash.update(circuit_digest);
+        hash.update(points);
+        Self(hash.finalize().into())
     }
 }
 
@@ -101,6 +116,16 @@ impl CircuitEntry {
             transcript: pin.transcript,
             activation: 0,
             deactivation: None,
+        }
+    }
+
+    /// What whoever loads its key compares the key with.
+    pub fn pin(&self) -> PinnedCircuit {
+        PinnedCircuit {
+            statement: self.statement.clone(),
+            circuit_digest: self.circuit_digest,
+            verifying_key: Sha256Digest(self.id.0),
+            transcript: self.transcript,
         }
     }
 

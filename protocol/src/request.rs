@@ -3,14 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::circuit::CircuitId;
 use crate::genesis::{Authority, ChainId, Sha256Digest, name_is_valid};
 use crate::signing::{BadSignature, Context, SIGNATURE_BYTES, Signature, SigningKey, VerifyKey};
 use crate::transaction::authority::{AuthorityChange, NumberedChange};
+use crate::transaction::circuits::{CircuitChange, NewCircuit, NumberedCircuitChange};
 use crate::transaction::registry::{Admission, Approval};
 use crate::wire::Wire;
 
 /// Longest file of this form, in bytes.
-pub const MAX_FILE: usize = 64 * 1024;
+pub const MAX_FILE: usize = 256 * 1024;
 
 /// A request to the authorities of one network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,55 @@ pub enum Request {
         /// Its key.
         key: VerifyKey,
     },
+    /// To add a circuit.
+    AddCircuit {
+        /// The network's chain id.
+        chain: Sha256Digest,
+        /// One more than the number of the last change of the circuits.
+        number: u64,
+        /// Its id, for those who compare it; it follows from the rest.
+        id: CircuitId,
+        /// Name of the statement.
+        statement: String,
+        /// Digest of the constraint matrices.
+        circuit_digest: Sha256Digest,
+        /// First height whose block may hold its proofs.
+        activation: u64,
+        /// The verifying key's points, as hexadecimal digits.
+        points: HexBytes,
+        /// The transcript of its ceremony, as hexadecimal digits; none on a development network.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcript: Option<HexBytes>,
+    },
+    /// To deactivate a circuit.
+    DeactivateCircuit {
+        /// The network's chain id.
+        chain: Sha256Digest,
+        /// One more than the number of the last change of the circuits.
+        number: u64,
+        /// Its id.
+        circuit: CircuitId,
+        /// First height whose block may not hold its proofs any more.
+        height: u64,
+    },
+}
+
+/// Bytes as hexadecimal digits in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl Serialize for HexBytes {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&hex::encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let wrong = |_| serde::de::Error::custom("bytes are written as pairs of hex digits");
+        hex::decode(text).map(Self).map_err(wrong)
+    }
 }
 
 /// A signature as 128 hexadecimal digits in JSON.
@@ -94,6 +145,12 @@ pub enum BadFile {
          has not 20 characters; have the request made again"
     )]
     Name,
+    /// A circuit whose parts do not belong together.
+    #[error(
+        "the circuit in the file is for an unknown statement, is too long, or its id does not \
+         follow from its key; have the request made again"
+    )]
+    Circuit,
     /// A signature that fails.
     #[error("a signature in the file does not verify; ask for the file again")]
     Signature(#[from] BadSignature),
@@ -125,6 +182,27 @@ impl Request {
         Self::AdmitAttestor { chain: Sha256Digest(chain.0), name, key }
     }
 
+    /// The request to change the circuits; `None` for a circuit of a statement that this version
+    /// does not know.
+    pub fn circuits(chain: &ChainId, change: NumberedCircuitChange) -> Option<Self> {
+        let (chain, number) = (Sha256Digest(chain.0), change.number);
+        Some(match change.change {
+            CircuitChange::Add(new) => Self::AddCircuit {
+                chain,
+                number,
+                id: new.id()?,
+                statement: new.statement,
+                circuit_digest: new.circuit_digest,
+                activation: new.activation,
+                points: HexBytes(new.points),
+                transcript: new.transcript.map(HexBytes),
+            },
+            CircuitChange::Deactivate { circuit, height } => {
+                Self::DeactivateCircuit { chain, number, circuit, height }
+            }
+        })
+    }
+
     /// Reads a file and checks names and the signature of whoever is appointed.
     ///
     /// # Errors
@@ -150,7 +228,17 @@ impl Request {
                 let context = Context::AuthorityPossession;
                 Ok(authority.key.verify(&self.chain(), context, &self.message(), &possession.0)?)
             }
-            _ => Ok(()),
+            Self::AddCircuit { id, .. } => {
+                let change = self.as_circuits().ok_or(BadFile::Circuit)?;
+                let bounded = NumberedCircuitChange::from_wire(&change.to_wire()).is_ok();
+                match change.change {
+                    CircuitChange::Add(new) if bounded && new.id() == Some(*id) => Ok(()),
+                    _ => Err(BadFile::Circuit),
+                }
+            }
+            Self::AdmitAttestor { .. }
+            | Self::DismissAuthority { .. }
+            | Self::DeactivateCircuit { .. } => Ok(()),
         }
     }
 
@@ -158,7 +246,9 @@ impl Request {
     pub fn chain(&self) -> ChainId {
         let (Self::AdmitAttestor { chain, .. }
         | Self::AppointAuthority { chain, .. }
-        | Self::DismissAuthority { chain, .. }) = self;
+        | Self::DismissAuthority { chain, .. }
+        | Self::AddCircuit { chain, .. }
+        | Self::DeactivateCircuit { chain, .. }) = self;
         ChainId(chain.0)
     }
 
@@ -175,7 +265,9 @@ impl Request {
     /// The change of the authorities, if it is about one, and the appointed one's signature.
     pub fn as_change(&self) -> Option<(NumberedChange, Option<Signature>)> {
         match self {
-            Self::AdmitAttestor { .. } => None,
+            Self::AdmitAttestor { .. }
+            | Self::AddCircuit { .. }
+            | Self::DeactivateCircuit { .. } => None,
             Self::AppointAuthority { number, authority, possession, .. } => {
                 let change = AuthorityChange::Appoint(authority.clone());
                 Some((NumberedChange { number: *number, change }, Some(possession.0)))
@@ -184,6 +276,46 @@ impl Request {
                 let change = AuthorityChange::Dismiss(*key);
                 Some((NumberedChange { number: *number, change }, None))
             }
+        }
+    }
+
+    /// The change of the circuits, if it is about one.
+    pub fn as_circuits(&self) -> Option<NumberedCircuitChange> {
+        let (number, change) = match self {
+            Self::AddCircuit {
+                number,
+                statement,
+                circuit_digest,
+                activation,
+                points,
+                transcript,
+                ..
+            } => {
+                let new = NewCircuit {
+                    statement: statement.clone(),
+                    circuit_digest: *circuit_digest,
+                    points: points.0.clone(),
+                    transcript: transcript.as_ref().map(|bytes| bytes.0.clone()),
+                    activation: *activation,
+                };
+                (number, CircuitChange::Add(new))
+            }
+            Self::DeactivateCircuit { number, circuit, height, .. } => {
+                (number, CircuitChange::Deactivate { circuit: *circuit, height: *height })
+            }
+            _ => return None,
+        };
+        Some(NumberedCircuitChange { number: *number, change })
+    }
+
+    /// What an approval is a signature for.
+    const fn context(&self) -> Context {
+        match self {
+            Self::AdmitAttestor { .. } => Context::AdmitAttestor,
+            Self::AppointAuthority { .. } | Self::DismissAuthority { .. } => {
+                Context::ChangeAuthorities
+            }
+            Self::AddCircuit { .. } | Self::DeactivateCircuit { .. } => Context::ChangeCircuits,
         }
     }
 
@@ -201,16 +333,15 @@ impl Request {
                 let change = AuthorityChange::Dismiss(*key);
                 NumberedChange { number: *number, change }.to_wire()
             }
+            Self::AddCircuit { .. } | Self::DeactivateCircuit { .. } => {
+                self.as_circuits().map(|change| change.to_wire()).unwrap_or_default()
+            }
         }
     }
 
     /// An authority's approval.
     pub fn approve(&self, key: &SigningKey) -> ApprovalFile {
-        let context = match self {
-            Self::AdmitAttestor { .. } => Context::AdmitAttestor,
-            _ => Context::ChangeAuthorities,
-        };
-        let signature = SignatureText(key.sign(&self.chain(), context, &self.message()));
+        let signature = SignatureText(key.sign(&self.chain(), self.context(), &self.message()));
         ApprovalFile { approves: self.clone(), authority: key.public(), signature }
     }
 }
@@ -227,10 +358,7 @@ impl ApprovalFile {
         }
         let file: Self = serde_json::from_slice(text)?;
         file.approves.check()?;
-        let context = match &file.approves {
-            Request::AdmitAttestor { .. } => Context::AdmitAttestor,
-            _ => Context::ChangeAuthorities,
-        };
+        let context = file.approves.context();
         let (chain, message) = (file.approves.chain(), file.approves.message());
         file.authority.verify(&chain, context, &message, &file.signature.0)?;
         Ok(file)
@@ -246,6 +374,7 @@ impl ApprovalFile {
 mod tests {
     use super::*;
     use crate::transaction::authority::ChangeAuthorities;
+    use crate::transaction::circuits::ChangeCircuits;
     use crate::transaction::registry::AdmitAttestor;
 
     const CHAIN: ChainId = ChainId([3; 32]);
@@ -254,7 +383,11 @@ mod tests {
         SigningKey::from_seed(&[byte; 32])
     }
 
-    fn requests() -> [Request; 3] {
+    fn circuit_request(change: CircuitChange) -> Request {
+        Request::circuits(&CHAIN, NumberedCircuitChange { number: 3, change }).unwrap()
+    }
+
+    fn requests() -> [Request; 5] {
         let authority = Authority {
             name: "fifth".into(),
             lei: None,
@@ -268,6 +401,14 @@ mod tests {
             Request::admission(&CHAIN, Admission { name: "KYC".into(), key: key(7).public() }),
             Request::change(&CHAIN, appoint, Some(possession)).unwrap(),
             Request::change(&CHAIN, NumberedChange { number: 2, change }, None).unwrap(),
+            circuit_request(CircuitChange::Add(NewCircuit {
+                statement: "transfer".into(),
+                circuit_digest: Sha256Digest([4; 32]),
+                points: vec![5; 1600],
+                transcript: Some(vec![6; 900]),
+                activation: 77,
+            })),
+            circuit_request(CircuitChange::Deactivate { circuit: CircuitId([8; 32]), height: 9 }),
         ]
     }
 
@@ -282,13 +423,17 @@ mod tests {
                 .map(|text| ApprovalFile::from_json(text).unwrap().approval())
                 .collect();
             match (request.as_admission(), request.as_change()) {
+                (None, None) => {
+                    let change = request.as_circuits().expect("it is about one of three");
+                    ChangeCircuits::new(change, approvals).verify(&CHAIN)
+                }
                 (Some(admission), None) => {
                     AdmitAttestor::new(admission, approvals, &CHAIN, &key(7)).verify(&CHAIN)
                 }
                 (None, Some((change, possession))) => {
                     ChangeAuthorities::new(change, possession, approvals).verify(&CHAIN)
                 }
-                _ => panic!("a request is about one of both"),
+                _ => panic!("a request is about one thing"),
             }
             .unwrap();
         }
@@ -296,7 +441,7 @@ mod tests {
 
     #[test]
     fn altered_files_are_refused() {
-        let [admission, appointment, _] = requests();
+        let [admission, appointment, _, addition, deactivation] = requests();
         let altered = |file: &ApprovalFile, from: &str, to: &str| {
             let text = serde_json::to_string(file).unwrap();
             assert!(text.contains(from), "{text}");
@@ -308,6 +453,13 @@ mod tests {
         assert!(matches!(altered(&file, "\"authority\"", "\"whoever\""), BadFile::Json(_)));
         let long = "x".repeat(65);
         assert!(matches!(altered(&file, "KYC", &long), BadFile::Name));
+        let file = addition.approve(&key(1));
+        assert!(matches!(altered(&file, "0505", "0506"), BadFile::Circuit));
+        assert!(matches!(altered(&file, "transfer", "transfers"), BadFile::Circuit));
+        assert!(matches!(altered(&file, ":77", ":78"), BadFile::Signature(_)));
+        assert!(matches!(altered(&file, "0606", "0607"), BadFile::Signature(_)));
+        let file = deactivation.approve(&key(1));
+        assert!(matches!(altered(&file, ":9}", ":8}"), BadFile::Signature(_)));
         let file = appointment.approve(&key(1));
         assert!(matches!(altered(&file, "fifth", "sixth"), BadFile::Signature(_)));
         let elsewhere = hex::encode([4; 32]);

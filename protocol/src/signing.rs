@@ -52,6 +52,8 @@ pub enum Context {
     Assertion,
     /// A sitting authority approves a change among them.
     ChangeAuthorities,
+    /// A sitting authority approves a change among the circuits.
+    ChangeCircuits,
     /// A key to be appointed as an authority shows possession.
     AuthorityPossession,
 }
@@ -77,6 +79,7 @@ impl Context {
             Self::RotateAgentKey => "rotate-agent-key",
             Self::Assertion => "assertion",
             Self::ChangeAuthorities => "change-authorities",
+            Self::ChangeCircuits => "change-circuits",
             Self::AuthorityPossession => "authority-possession",
         }
     }

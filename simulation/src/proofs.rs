@@ -1,7 +1,7 @@
 //! Proofs that cost nothing: a proof is valid if it is the hash of its public inputs. Everything
 //! around the proofs is the real thing, so that hundreds of runs fit into minutes.
 
-use placet_ledger::{ProofCheck, Undecided};
+use placet_ledger::{ProofCheck, ProofItem, Undecided};
 use placet_protocol::field::to_bytes;
 use placet_protocol::statement::{PROOF_BYTES, ProofBytes, Statement as _};
 use placet_protocol::transfer::{PublicInputs, Transfer};
@@ -31,11 +31,11 @@ pub enum Judge {
 }
 
 impl ProofCheck for Judge {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
         Ok(match self {
             Self::Blind => Vec::new(),
             Self::Honest => {
-                (0..items.len()).filter(|i| proof(&items[*i].0) != items[*i].1).collect()
+                (0..items.len()).filter(|i| proof(&items[*i].public) != items[*i].proof).collect()
             }
         })
     }

@@ -131,7 +131,9 @@ impl Stage {
         let data = DataDir::new(Some(place.path.clone()))?;
         let genesis = local::init(&data, progress, "placet-demo", START)?;
         let chain = Local::open(&data, progress, Some(START))?;
-        let prover = chain.prover()?;
+        let pin =
+            genesis.circuits.first().ok_or_else(|| surprise("the network pins no circuit"))?;
+        let prover = chain.prover(pin)?;
         let shape = placet_circuits::circuit::blank_shape::<Transfer>().map_err(fault)?;
         let file = |name: &str| place.path.join(format!("{name}.redb"));
         let federation = FederationKey::from_bytes(random()?);

@@ -195,7 +195,6 @@ impl Place {
             let config = Config {
                 genesis: genesis_path(&self.root),
                 verifying_key: verifying_key.clone(),
-                manifest: None,
                 data: own.join("data"),
                 key: own.join("signing.key"),
                 passphrase: Passphrase::default(),

@@ -7,7 +7,9 @@ use placet_protocol::genesis::Genesis;
 use placet_protocol::receipt::Receipt;
 use placet_protocol::request::Request;
 use placet_protocol::transaction::asset::Officer;
-use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
+use placet_protocol::transaction::{
+    AuthorityChange, CircuitChange, NumberedChange, NumberedCircuitChange, Transaction,
+};
 use serde_json::{Value, json};
 
 use crate::{amount, time};
@@ -97,6 +99,11 @@ pub fn transaction(tx: &Transaction) -> Value {
             merge(&mut content, json!({ "approvals": tx.approvals.len() }));
             content
         }
+        Transaction::ChangeCircuits(tx) => {
+            let mut content = circuit_change(&tx.change);
+            merge(&mut content, json!({ "approvals": tx.approvals.len() }));
+            content
+        }
         Transaction::ConvictAuthority(tx) => json!({
             "authority": tx.assertion.authority.to_string(), "verdict": assertion(&tx.assertion),
         }),
@@ -115,6 +122,22 @@ pub fn authority_change(change: &NumberedChange) -> Value {
         }),
         AuthorityChange::Dismiss(key) => json!({
             "number": change.number, "change": "dismiss", "authority": key.to_string(),
+        }),
+    }
+}
+
+/// A change among the circuits, with its number.
+pub fn circuit_change(numbered: &NumberedCircuitChange) -> Value {
+    match &numbered.change {
+        CircuitChange::Add(new) => json!({
+            "number": numbered.number, "change": "add",
+            "circuit": new.id().map(|id| id.to_string()), "statement": new.statement,
+            "circuit_digest": new.circuit_digest.to_string(), "activation": new.activation,
+            "transcript": new.transcript_hash().map(|hash| hash.to_string()),
+        }),
+        CircuitChange::Deactivate { circuit, height } => json!({
+            "number": numbered.number, "change": "deactivate", "circuit": circuit.to_string(),
+            "deactivation": height,
         }),
     }
 }
@@ -159,7 +182,10 @@ pub fn request(request: &Request) -> Value {
             "attestor": admission.key.attestor_id().to_string(),
         }),
         (None, Some((change, _))) => authority_change(&change),
-        (None, None) => json!({}),
+        (None, None) => match request.as_circuits() {
+            Some(change) => circuit_change(&change),
+            None => json!({}),
+        },
     };
     merge(&mut content, json!({ "chain": request.chain().to_string() }));
     content

@@ -10,7 +10,7 @@ use ark_bn254::Fr;
 use clap::Args;
 use placet_circuits::circuit::blank_shape;
 use placet_params::file::LoadError;
-use placet_params::{CircuitDigest, KeyPolicy, Manifest, ManifestError, ProvingKey, VerifyingKey};
+use placet_params::{CircuitDigest, KeyPolicy, ProvingKey, VerifyingKey};
 use placet_protocol::address::Address;
 use placet_protocol::assertion::SignedAssertion;
 use placet_protocol::block::{Block, CertifiedBlock};
@@ -211,15 +211,7 @@ fn json_text(text: &str) -> Result<Option<Found>> {
         });
         return Ok(Some(Found { kind: "approval of an authority", content }));
     }
-    match Manifest::from_json(text, placet_params::NetworkKind::Dev) {
-        Ok(manifest) => {
-            let content =
-                serde_json::to_value(&manifest).map_err(|error| Failure::internal(&error))?;
-            Ok(Some(Found { kind: "key manifest", content }))
-        }
-        Err(ManifestError::Json(_)) => Ok(None),
-        Err(error) => Err(Failure::from_error(Exit::Input, "manifest", &error)),
-    }
+    Ok(None)
 }
 
 /// Without a network attestors cannot be looked up, so every name is taken to exist.

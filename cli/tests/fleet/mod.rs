@@ -92,7 +92,6 @@ impl Fleet {
             let config = Config {
                 genesis: dir.path().join("genesis.json"),
                 verifying_key: key_file.clone(),
-                manifest: None,
                 data: home.join("data"),
                 key: home.join("signing.key"),
                 passphrase: Passphrase::default(),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use placet_ledger::{Backend, Ledger, ProofCheck, Refusal, TimeBound, Undecided};
+use placet_ledger::{Backend, Ledger, ProofCheck, ProofItem, Refusal, TimeBound, Undecided};
 use placet_protocol::Fr;
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
 use placet_protocol::block::{Block, CertifiedBlock, Entry};
@@ -37,7 +37,7 @@ use placet_protocol::transaction::{
     AdmitAttestor, EndorsementRule, Mint, PublishedPolicy, RegisterAsset, Signed, Transaction,
     TransferBody, TransferTransaction,
 };
-use placet_protocol::transfer::{HoldersDelta, PublicInputs};
+use placet_protocol::transfer::HoldersDelta;
 
 /// Genesis time.
 pub const START: u64 = 1_800_000_000;
@@ -51,9 +51,9 @@ pub struct Scripted {
 }
 
 impl ProofCheck for Scripted {
-    fn bad(&self, items: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+    fn bad(&self, items: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
         self.asked.fetch_add(items.len(), Ordering::Relaxed);
-        Ok((0..items.len()).filter(|i| items[*i].1.0[0] == BAD).collect())
+        Ok((0..items.len()).filter(|i| items[*i].proof.0[0] == BAD).collect())
     }
 }
 

@@ -22,12 +22,10 @@ pub struct Init {
     /// The network's genesis; it may come later
     #[arg(long, value_name = "FILE", default_value = "genesis.json")]
     genesis: PathBuf,
-    /// The verifying key that the genesis pins; it may come later
+    /// The verifying key that the genesis pins; it may come later. Beside it, under the same name
+    /// with the extension `transcript`, lies the transcript of its ceremony
     #[arg(long, value_name = "FILE", default_value = "transfer.vk")]
     verifying_key: PathBuf,
-    /// The manifest of the ceremony that made the key; development networks need none
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
     /// Where to listen for the other nodes
     #[arg(long, value_name = "IP:PORT", default_value = "0.0.0.0:7700")]
     listen: SocketAddr,
@@ -79,12 +77,6 @@ impl Init {
         let config = Config {
             genesis: placed(&self.genesis, "genesis.json")?,
             verifying_key: placed(&self.verifying_key, "transfer.vk")?,
-            manifest: self
-                .manifest
-                .as_deref()
-                .map(std::path::absolute)
-                .transpose()
-                .map_err(io(&self.dir))?,
             data: "data".into(),
             key: KEY.into(),
             passphrase: source,

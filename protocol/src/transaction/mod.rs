@@ -6,6 +6,7 @@
 
 pub mod asset;
 pub mod authority;
+pub mod circuits;
 pub mod policy;
 pub mod registry;
 pub mod signed;
@@ -18,6 +19,7 @@ pub use asset::{
     FreezeNullifiers, Mint, PauseAsset, RegisterAsset, ReleaseNullifiers, RotateAgentKey, SetPolicy,
 };
 pub use authority::{AuthorityChange, ChangeAuthorities, ConvictAuthority, NumberedChange};
+pub use circuits::{ChangeCircuits, CircuitChange, NewCircuit, NumberedCircuitChange};
 pub use policy::{Currency, EndorsementRule, PublishedPolicy};
 pub use registry::{AdmitAttestor, IssueCredential, PublishSanctions, RevokeCredential};
 pub use signed::{Message, Signed};
@@ -147,6 +149,8 @@ pub enum Transaction {
     ChangeAuthorities(ChangeAuthorities),
     /// A wrong assertion costs its author the mandates.
     ConvictAuthority(ConvictAuthority),
+    /// The authorities add or deactivate a circuit.
+    ChangeCircuits(ChangeCircuits),
 }
 
 impl Transaction {
@@ -167,6 +171,7 @@ impl Transaction {
             Self::RotateAgentKey(_) => "rotate-agent-key",
             Self::ChangeAuthorities(_) => "change-authorities",
             Self::ConvictAuthority(_) => "convict-authority",
+            Self::ChangeCircuits(_) => "change-circuits",
         }
     }
 
@@ -186,6 +191,7 @@ impl Transaction {
             Self::RotateAgentKey(_) => 12,
             Self::ChangeAuthorities(_) => 13,
             Self::ConvictAuthority(_) => 14,
+            Self::ChangeCircuits(_) => 15,
         }
     }
 
@@ -257,6 +263,7 @@ impl Transaction {
             Self::RotateAgentKey(tx) => tx.write(out),
             Self::ChangeAuthorities(tx) => tx.write(out),
             Self::ConvictAuthority(tx) => tx.write(out),
+            Self::ChangeCircuits(tx) => tx.write(out),
         }
     }
 }
@@ -287,6 +294,7 @@ impl Wire for Transaction {
             12 => Self::RotateAgentKey(Wire::read(input)?),
             13 => Self::ChangeAuthorities(Wire::read(input)?),
             14 => Self::ConvictAuthority(Wire::read(input)?),
+            15 => Self::ChangeCircuits(Wire::read(input)?),
             _ => return Err(DecodeError::UnknownTag),
         })
     }

@@ -26,7 +26,7 @@ use crate::account::{Account, Holding};
 use crate::client::{Client, OpenError, Progress, RoleError, SyncError};
 use crate::network::{Network, NetworkError, Rejection, SubmitError, Submitted};
 use crate::seed::Seed;
-use crate::view::{self, Anchor, AssetState, Tip};
+use crate::view::{self, Anchor, AssetState, Circuits, Tip};
 
 /// Why a transaction was not sent, or not executed.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +122,11 @@ impl Holder {
     /// A snapshot of public state, for the functions of [`view`].
     pub fn read(&self) -> Result<ReadTransaction, StoreError> {
         self.client.read()
+    }
+
+    /// The circuits of the network, as the chain shows them.
+    pub fn circuits(&self) -> Result<Circuits, StoreError> {
+        view::circuits(&self.read()?)
     }
 
     /// What transfers are proven against now.

@@ -19,7 +19,7 @@ use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
 use placet_protocol::policy::{Policy, Rules};
 use placet_protocol::sealed::{Claims, DeliveryNote, SealError, SealedDelivery};
 use placet_protocol::signing::{SIGNATURE_BYTES, Signature};
-use placet_protocol::statement::ProofBytes;
+use placet_protocol::statement::{ProofBytes, Statement};
 use placet_protocol::transaction::{Redemption, TransferBody, TransferTransaction};
 use placet_protocol::transfer::{
     Context, HoldersDelta, IdentityOpening, Incoming, InvestorOpening, Mode, Outgoing,
@@ -220,7 +220,8 @@ pub struct Draft {
     pub public: PublicInputs,
     /// Height of the anchor.
     pub anchor_height: u64,
-    /// The circuit that proves it.
+    /// The circuit that proves it: of those that are active the one that became so last, unless the
+    /// caller, who knows which keys are at hand, takes another active one.
     pub circuit: CircuitId,
     payment: Option<Payment>,
 }
@@ -391,9 +392,8 @@ impl HolderState {
         let public = witness.public_inputs(&context);
         let payment = request.payment;
         let circuits = view::circuits(txn)?;
-        let next = anchor.height + 1;
-        let active = circuits.known.iter().rev().find(|circuit| circuit.is_active(next));
-        let circuit = active.ok_or(PlanError::NoCircuit)?.id;
+        let active = circuits.active(Transfer::NAME, anchor.height + 1);
+        let circuit = active.first().ok_or(PlanError::NoCircuit)?.id;
         let anchor_height = anchor.height;
         Ok(Draft { asset, context, witness, public, anchor_height, circuit, payment })
     }

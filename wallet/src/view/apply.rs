@@ -18,7 +18,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::{
     ASSET_NUMBERS, ASSETS, ATTESTORS, AssetState, Event, FROZEN, LEAVES, NOTES, Network,
-    StoredAttestor, StoredSanctions, TRANSFERS, Tip, VALIDATORS, ViewError, authorities,
+    StoredAttestor, StoredSanctions, TRANSFERS, Tip, VALIDATORS, ViewError, authorities, circuits,
     numbered_asset, open, sanctions, set_meta, tip, validators,
 };
 use crate::account::TransferRecord;
@@ -167,6 +167,11 @@ fn apply_entry<E: From<ViewError>>(
         }
         Transaction::ChangeAuthorities(tx) => {
             change_authorities(txn, network, &tx.change)?;
+        }
+        Transaction::ChangeCircuits(tx) => {
+            let known = circuits(txn).map_err(ViewError::from)?;
+            let changed = known.after(&tx.change).ok_or(ViewError::Contradiction(height))?;
+            set_meta(txn, "circuits", &changed).map_err(ViewError::from)?;
         }
         Transaction::ConvictAuthority(tx) => {
             // It votes on until it is dismissed.

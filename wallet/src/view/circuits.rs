@@ -3,6 +3,7 @@
 
 use placet_protocol::circuit::{CircuitEntry, CircuitId, MAX_CIRCUITS};
 use placet_protocol::genesis::Genesis;
+use placet_protocol::transaction::{CircuitChange, NumberedCircuitChange};
 use placet_protocol::wire::{DecodeError, Reader, Wire, Writer};
 use placet_registry::store::{StoreError, Transaction as Store};
 
@@ -23,6 +24,38 @@ impl Circuits {
     /// The circuit with this id.
     pub fn get(&self, id: &CircuitId) -> Option<&CircuitEntry> {
         self.known.iter().find(|entry| entry.id == *id)
+    }
+}
+
+impl Circuits {
+    /// The circuits of a statement whose proofs a block of this height takes, those that became
+    /// active last first.
+    pub fn active<'a>(&'a self, statement: &'a str, height: u64) -> Vec<&'a CircuitEntry> {
+        let taken = |entry: &&CircuitEntry| entry.statement == statement && entry.is_active(height);
+        let mut active: Vec<_> = self.known.iter().filter(taken).collect();
+        active.sort_by_key(|entry| std::cmp::Reverse(entry.activation));
+        active
+    }
+
+    /// The circuits behind a block that changed them; `None` if the change contradicts them. What
+    /// a key and its transcript are worth, the authorities and whoever loads the key judge.
+    pub(super) fn after(&self, numbered: &NumberedCircuitChange) -> Option<Self> {
+        let mut known = self.known.clone();
+        match &numbered.change {
+            CircuitChange::Add(new) => known.push(CircuitEntry {
+                id: new.id()?,
+                statement: new.statement.clone(),
+                circuit_digest: new.circuit_digest,
+                transcript: new.transcript_hash(),
+                activation: new.activation,
+                deactivation: None,
+            }),
+            CircuitChange::Deactivate { circuit, height } => {
+                let entry = known.iter_mut().find(|entry| entry.id == *circuit)?;
+                entry.deactivation = Some(*height);
+            }
+        }
+        (known.len() <= MAX_CIRCUITS).then_some(Self { changes: numbered.number, known })
     }
 }
 
