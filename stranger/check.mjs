@@ -7,8 +7,8 @@ import { readFileSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as chainRules from "./chain.mjs";
-import { TRANSFER, blocksOf } from "./format.mjs";
-import { keyHash, readKey, release, verify } from "./groth16.mjs";
+import { CHANGE_CIRCUITS, TRANSFER, blocksOf } from "./format.mjs";
+import { keyHash, keyOfPoints, readKey, release, verify } from "./groth16.mjs";
 import { Refused, compare, fromHex, hex, refuse } from "./wire.mjs";
 
 const USAGE = `Usage: node check.mjs --genesis FILE --key FILE [--key FILE]... [--chain ID] [--json] BLOCKS...
@@ -53,13 +53,13 @@ export function assignKeys(circuits, keys) {
 async function checkTransfer(network, keys, height, tx) {
     const id = hex(tx.circuit);
     const key = keys.get(id);
-    if (key === undefined) refuse(`no key was given for its circuit ${id}: add one with --key`);
+    if (key === undefined) refuse(`there is no key of its circuit ${id}: add it with --key, or the block that added the circuit`);
     if (tx.expiryHeight < height) refuse("it expired before this block");
     await verify(key, chainRules.publicInputs(network.chain, tx), tx.proof);
 }
 
-/** One block: its body, its votes, and the proof of each of its transfers. */
-export async function checkBlock(network, keys, { header, entries, finality }) {
+/** One block without its proofs: its body and the votes that make it final. */
+async function checkBlock(network, { header, entries, finality }) {
     const { chain } = network;
     const block = { height: Number(header.height), id: hex(chainRules.blockId(chain, header)),
         time: Number(header.time), transactions: entries.found.length, votes: null, problems: [],
@@ -81,14 +81,19 @@ export async function checkBlock(network, keys, { header, entries, finality }) {
     await check("finality", () => {
         block.votes = chainRules.checkFinality(network, header, finality);
     });
-    for (const { transaction } of entries.found) {
-        if (transaction.kind !== TRANSFER) continue;
-        const tx = transaction.content;
-        const problem = await attempt(() => checkTransfer(network, keys, header.height, tx));
-        block.transfers.push({ id: hex(chainRules.transactionId(chain, transaction)),
-            asset: hex(tx.asset), circuit: hex(tx.circuit), verified: problem === null, problem });
-    }
     return block;
+}
+
+/** Keys of circuits that the authorities added in these blocks (§12.8), if the blocks are final. */
+function addedKeys(found, blocks) {
+    const final = found.filter((_, i) => blocks[i].votes !== null && blocks[i].problems.length === 0);
+    return final.flatMap(({ entries }) => entries.found.map(({ transaction }) => transaction))
+        .filter(({ kind, content }) => kind === CHANGE_CIRCUITS && content.change.points !== undefined &&
+            content.change.statement in chainRules.STATEMENTS)
+        .map(({ content: { change: { statement, digest, points } } }) => {
+            const key = keyOfPoints(points);
+            return [hex(keyHash(chainRules.STATEMENTS[statement], digest, key)), key];
+        });
 }
 
 /** Everything: `files` and `keys` with a name each, for messages. */
@@ -105,16 +110,26 @@ export async function examine({ genesis, chain, keys, files }) {
             throw error;
         }
     }).flat();
-    const assigned = assignKeys(network.circuits, keys);
     found.sort((a, b) => compare(a.header.height, b.header.height));
+    const assigned = assignKeys(network.circuits, keys);
     const blocks = [];
-    for (const block of found) blocks.push(await checkBlock(network, assigned, block));
+    for (const block of found) blocks.push(await checkBlock(network, block));
     found.forEach(({ header }, i) => {
         const follows = i > 0 && header.height === found[i - 1].header.height + 1n;
         if (follows && hex(header.parent) !== blocks[i - 1].id) {
             blocks[i].problems.push("parent: it does not follow the block before it");
         }
     });
+    for (const [id, key] of addedKeys(found, blocks)) assigned.set(id, key);
+    for (const [i, { header, entries }] of found.entries()) {
+        for (const { transaction } of entries.found) {
+            if (transaction.kind !== TRANSFER) continue;
+            const tx = transaction.content;
+            const problem = await attempt(() => checkTransfer(network, assigned, header.height, tx));
+            blocks[i].transfers.push({ id: hex(chainRules.transactionId(network.chain, transaction)),
+                asset: hex(tx.asset), circuit: hex(tx.circuit), verified: problem === null, problem });
+        }
+    }
     const transfers = blocks.flatMap((block) => block.transfers);
     const verified = transfers.filter((transfer) => transfer.verified).length;
     const sound = verified === transfers.length && blocks.every(({ problems }) => problems.length === 0);

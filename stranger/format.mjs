@@ -3,7 +3,7 @@
 // bytes; whoever follows the ledger's rules has to check them too (§3).
 
 import { R } from "./groth16.mjs";
-import { Reader, ascending, bool, bytes, decode, enumeration, fromLittleEndian, list, optional,
+import { Reader, ascending, blob, bool, bytes, decode, enumeration, fromLittleEndian, list, optional,
     refuse, struct, text, u16, u32, u64, u8, where } from "./wire.mjs";
 
 /** A field element as its 32 bytes, canonical: §2.2. */
@@ -116,14 +116,22 @@ const assertion = struct({
 });
 const convict = { transfer, assertion };
 
+const newCircuit = struct({
+    statement: name, digest: hash, points: blob(8192), transcript: optional(blob(65_536)), activation: u64,
+});
+const circuitEnd = struct({ circuit: hash, height: u64 });
+const circuitChange = (reader) => (enumeration(2)(reader) === 0 ? newCircuit(reader) : circuitEnd(reader));
+const changeCircuits = { number: u64, change: circuitChange, approvals };
+
 /** Content by kind. */
 const CONTENT = {
     1: struct(admission), 2: struct(issue), 3: struct(revoke), 4: struct(sanctions),
     5: struct(register), 6: struct(setPolicy), 7: struct(mint), 8: transfer, 9: struct(freeze),
     10: struct(freeze), 11: struct(pause), 12: struct(rotate), 13: struct(changeAuthorities),
-    14: struct(convict),
+    14: struct(convict), 15: struct(changeCircuits),
 };
 export const TRANSFER = 8;
+export const CHANGE_CIRCUITS = 15;
 
 /** Version, kind, content; at most 128 KiB, but a sanctions list. */
 export function transaction(reader) {
@@ -159,7 +167,7 @@ const finality = struct({ descendants: list(header, 16_384), certificate });
 export const certifiedBlock = struct({ header, entries, finality });
 
 /** The blocks of a file: an answer of a node, one block or the list of a range, or a file of
- * `placet node export` (§13.7). */
+ * `placet node export` (§13.8). */
 export function blocksOf(file, chain) {
     const magic = "placet.blocks.v1";
     if (file.length >= 48 && file.subarray(0, 16).equals(Buffer.from(magic))) {

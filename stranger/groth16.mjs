@@ -1,4 +1,4 @@
-// Proofs and keys on BN254: points as Placet writes them (specification §13.8) to points as snarkjs
+// Proofs and keys on BN254: points as Placet writes them (specification §13.7) to points as snarkjs
 // takes them, the hash of a verifying key (§12.2), and the verification itself, which is snarkjs's.
 
 import { curves, groth16 } from "snarkjs";
@@ -140,6 +140,24 @@ export function readKey(json) {
     const encoding = Buffer.concat(points.map(([group, point, what]) =>
         uncompressed(group, fromJson(group, point, what))));
     return { inputs, encoding, json: { ...json, curve: "bn128" } };
+}
+
+/** A key from its points as they are encoded for its hash: alpha, beta, gamma, delta, then IC. */
+export function keyOfPoints(encoding) {
+    const [fixed, each] = [64 + 3 * 128, 64];
+    const ic = (encoding.length - fixed) / each;
+    if (!Number.isInteger(ic) || ic < 1) refuse("the bytes are no verifying key");
+    let at = 0;
+    const coordinate = (limbs) => Array.from({ length: limbs }, (_, i) => {
+        const limb = Buffer.from(encoding.subarray(at, (at += 32)));
+        if (i === limbs - 1) limb[31] &= 0x7f; // the sign of y, which is checked below
+        return fromLittleEndian(limb);
+    });
+    const [g1, g2] = [G1, G2].map((group) => () => toJson(group,
+        { x: coordinate(group.limbs), y: coordinate(group.limbs) }));
+    const key = readKey({ protocol: "groth16", curve: "bn128", nPublic: ic - 1, vk_alpha_1: g1(),
+        vk_beta_2: g2(), vk_gamma_2: g2(), vk_delta_2: g2(), IC: Array.from({ length: ic }, g1) });
+    return key.encoding.equals(encoding) ? key : refuse("the points of a verifying key are not canonical");
 }
 
 /** §12.2: names statement, circuit and key; a transfer carries it. */

@@ -89,13 +89,18 @@ export const where = (type, holds, what) => (reader) => {
     return holds(value) ? value : refuse(`a value is out of range: ${what}`);
 };
 
-export const text = (longest) => (reader) => {
+/** Bytes with their number, at most `longest`. */
+export const blob = (longest) => (reader) => {
     const length = u32(reader);
-    if (length > longest) refuse(`a text of ${length} bytes where ${longest} are allowed`);
+    return length <= longest ? reader.take(length)
+        : refuse(`a length of ${length} bytes where ${longest} are allowed`);
+};
+
+export const text = (longest) => (reader) => {
+    const encoded = blob(longest)(reader);
     try {
-        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(reader.take(length));
-    } catch (error) {
-        if (error instanceof Refused) throw error;
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(encoded);
+    } catch {
         return refuse("a text is not UTF-8");
     }
 };

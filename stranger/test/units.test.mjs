@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { after, test } from "node:test";
 import { readGenesis, transactionId, treeRoot } from "../chain.mjs";
 import { blocksOf, transaction } from "../format.mjs";
-import { P, R, decompress, groups, readKey, release, verify } from "../groth16.mjs";
+import { P, R, decompress, groups, keyOfPoints, readKey, release, verify } from "../groth16.mjs";
 import * as wire from "../wire.mjs";
 
 const { G1, G2 } = groups;
@@ -27,7 +27,7 @@ test("what is cut off, left over or out of bounds is refused", () => {
     refused(() => wire.decode(wire.u32, bytes("010203")), /ends too early/);
     refused(() => wire.decode(wire.u8, bytes("0102")), /1 bytes are left/);
     refused(() => wire.decode(wire.bool, bytes("02")), /unknown tag/);
-    refused(() => wire.decode(wire.text(3), bytes("04000000")), /text of 4 bytes/);
+    refused(() => wire.decode(wire.text(3), bytes("04000000")), /length of 4 bytes/);
     refused(() => wire.decode(wire.text(3), bytes("02000000c328")), /not UTF-8/);
     refused(() => wire.decode(wire.list(wire.u8, 2), bytes("ffffffff")), /list of 4294967295/);
     refused(() => wire.decode(wire.list(wire.u8, 9), bytes("0300000001")), /ends too early/);
@@ -123,6 +123,12 @@ test("a proof is verified, and one with B outside of the subgroup is refused", a
 test("keys that are not of the right shape are refused", () => {
     const changed = (change) => () => readKey({ ...toy, ...change });
     assert.equal(readKey(toy).encoding.length, 64 + 3 * 128 + 64);
+    assert.deepEqual(keyOfPoints(readKey(toy).encoding), readKey(toy));
+    const negative = readKey({ ...toy, vk_alpha_1: ["1", String(P - 2n), "1"] }).encoding;
+    assert.equal(keyOfPoints(negative).json.vk_alpha_1[1], String(P - 2n));
+    negative[63] &= 0x7f; // the sign says otherwise than the coordinate
+    refused(() => keyOfPoints(negative), /not canonical/);
+    refused(() => keyOfPoints(negative.subarray(1)), /no verifying key/);
     refused(changed({ protocol: "plonk" }), /no verification key/);
     refused(changed({ curve: "bls12381" }), /no verification key/);
     refused(changed({ nPublic: 1 }), /do not go together/);
