@@ -37,6 +37,8 @@ mod agent;
 mod wallet;
 mod transfer;
 mod circuit;
+mod export;
+mod import;
 mod inspect;
 mod demo;
 
@@ -99,6 +101,12 @@ enum Command {
     /// Measure the circuits
     #[command(subcommand)]
     Circuit(circuit::Command),
+    /// Write keys, proofs and the circuit as files for snarkjs
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Take over keys and proofs that snarkjs made
+    #[command(subcommand)]
+    Import(import::Command),
     /// Say what a file, a text or a data directory is, and what is in it
     Inspect(inspect::Inspect),
     /// Print a script that completes `placet` commands in a shell
@@ -152,6 +160,8 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
         Command::Agent(command) => agent::run(&mut app, command),
         Command::Bench(command) => bench::run(&app, command),
         Command::Circuit(command) => circuit::run(&app, command),
+        Command::Export(command) => export::run(&mut app, command),
+        Command::Import(command) => import::run(&app, command),
         Command::Inspect(what) => inspect::run(&app, what),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
