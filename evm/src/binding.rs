@@ -44,7 +44,7 @@ impl TokenTransfer {
         hash.update(self.deadline.to_be_bytes());
         hash.update(self.adapter.chain.0);
         hash.update(Word::from(&self.adapter.asset.get()).0);
-        hash.update(self.adapter.circuit);
+        hash.update(self.adapter.circuit.0);
         for element in [
             public.nf_position.get(),
             public.nf_delivery.get(),

@@ -11,6 +11,7 @@ pub mod signing;
 pub mod proof;
 pub mod binding;
 pub mod calls;
+pub mod message;
 pub mod solidity;
 
 pub use address::{Address, AddressError};

@@ -1,6 +1,7 @@
 //! What authorities sign for the adapter: typed data of EIP-712. Spec §12.7. The same strings are
 //! in `contracts/PlacetCompliance.sol`.
 
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::field::{AssetId, NoteRoot, PolicyHash, RegistryRoot, SanctionsRoot};
 use placet_protocol::genesis::ChainId;
 
@@ -35,8 +36,8 @@ pub struct Adapter {
     pub chain: ChainId,
     /// Placet's id of the asset.
     pub asset: AssetId,
-    /// Placet's name of statement, circuit and verifying key: the key's hash (spec §12.2).
-    pub circuit: [u8; 32],
+    /// Placet's name of statement, circuit and verifying key (spec §12.2).
+    pub circuit: CircuitId,
 }
 
 /// What authorities say about one final block.
@@ -87,7 +88,7 @@ impl Roots {
             Word(keccak256(&[ROOTS_TYPE.as_bytes()])),
             Word(adapter.chain.0),
             Word::from(&adapter.asset.get()),
-            Word(adapter.circuit),
+            Word(adapter.circuit.0),
         ];
         fields.extend(self.words());
         adapter.digest(&fields)

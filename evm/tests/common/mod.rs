@@ -10,6 +10,7 @@ use placet_evm::{
     proof_words,
 };
 use placet_params::ProvingKey;
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::example::{Branches, Example, NOW, element};
 use placet_protocol::field::AssetId;
 use placet_protocol::genesis::ChainId;
@@ -233,7 +234,7 @@ impl World {
                 address: Address::ZERO,
                 chain: ChainId(keccak256(&[b"a network"])),
                 asset: AssetId::new(element("asset", 0)),
-                circuit: key().verifying_key().hash().0,
+                circuit: CircuitId(key().verifying_key().hash().0),
             },
             signers: signing_keys(),
         };
