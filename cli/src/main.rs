@@ -66,6 +66,10 @@ enum Command {
         /// Keep the demo's network in this new directory instead of a temporary one
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
+        /// Leave one transfer in this directory, as files with which snarkjs checks it and, its
+        /// witness included, proves it again
+        #[arg(long, value_name = "DIR")]
+        export: Option<PathBuf>,
     },
     /// The network of a data directory: embedded in it, or running elsewhere
     #[command(subcommand)]
@@ -147,7 +151,9 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
     }
     let mut app = App::new(cli.options)?;
     match &cli.command {
-        Command::Demo { keep } => demo::run(keep.as_deref(), app.json, app.progress),
+        Command::Demo { keep, export } => {
+            demo::run(keep.as_deref(), export.as_deref(), app.json, app.progress)
+        }
         Command::Network(command) => network::run(&mut app, command),
         Command::Devnet(command) => devnet::run(&app, command),
         Command::Node(command) => node::run(command),

@@ -1,5 +1,6 @@
 //! The main job, end to end: one run of `placet demo --json`, and everything that scripts rely on.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -51,8 +52,13 @@ const ACCEPTED: [&str; 24] = [
 
 #[test]
 fn everything_is_accepted_or_refused_as_it_must_be_and_the_register_is_exact() {
+    let directory = tempfile::tempdir().unwrap();
+    let (kept, left) = (directory.path().join("kept"), directory.path().join("left"));
     let output = Command::new(env!("CARGO_BIN_EXE_placet"))
-        .args(["demo", "--json"])
+        .args(["demo", "--json", "--keep"])
+        .arg(&kept)
+        .arg("--export")
+        .arg(&left)
         .env_remove("PLACET_DATA")
         .output()
         .unwrap();
@@ -66,6 +72,7 @@ fn everything_is_accepted_or_refused_as_it_must_be_and_the_register_is_exact() {
     let expected = [
         "accepted",
         "authorities",
+        "exported",
         "prove_ms",
         "refused",
         "register_exact",
@@ -105,4 +112,50 @@ fn everything_is_accepted_or_refused_as_it_must_be_and_the_register_is_exact() {
     assert!((10_000..=1 << 15).contains(&rows), "{rows}");
     let median = |name: &str| object[name].as_f64().unwrap();
     assert!(0.0 < median("verify_ms") && median("verify_ms") < median("prove_ms"));
+    the_exported_transfer_is_the_one_on_the_chain(&object["exported"], &kept, &left);
+}
+
+/// By its id from the network and by its bytes from the file, the same proof comes out.
+fn the_exported_transfer_is_the_one_on_the_chain(exported: &Value, kept: &Path, left: &Path) {
+    let names: Vec<_> = exported["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| Path::new(file["file"].as_str().unwrap()).file_name().unwrap().to_owned())
+        .collect();
+    let expected = [
+        "verification_key.json",
+        "proof.json",
+        "public.json",
+        "transfer.r1cs",
+        "transfer.wtns",
+        "transfer.bin",
+        "genesis.json",
+    ];
+    assert_eq!(names, expected);
+    let read = |path: PathBuf| std::fs::read(path).unwrap();
+    let export = |transfer: &std::ffi::OsStr, out: &Path, more: &[&std::ffi::OsStr]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_placet"))
+            .args(["export", "proof"])
+            .arg(transfer)
+            .arg("--out")
+            .arg(out)
+            .args(more)
+            .env_remove("PLACET_DATA")
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        for name in ["proof.json", "public.json"] {
+            assert_eq!(read(out.join(name)), read(left.join(name)), "{name}");
+        }
+    };
+    let id = exported["transaction"].as_str().unwrap();
+    export(id.as_ref(), &left.join("by-id"), &["--data".as_ref(), kept.as_os_str()]);
+    let genesis = left.join("genesis.json");
+    export(
+        left.join("transfer.bin").as_os_str(),
+        &left.join("by-bytes"),
+        &["--genesis".as_ref(), genesis.as_os_str()],
+    );
 }

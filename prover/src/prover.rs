@@ -3,7 +3,7 @@
 use ark_bn254::Fr;
 use ark_relations::gr1cs::{Matrix, SynthesisError};
 use placet_circuits::circuit::{Circuit, Record, Shape, matrices, synthesize};
-use placet_params::{CircuitDigest, ProvingKey};
+use placet_params::{CircuitDigest, ProvingKey, VerifyingKey};
 use placet_verifier::{PreparedVerifyingKey, Proof, ProofError, VerifyError};
 use zeroize::Zeroizing;
 
@@ -218,6 +218,11 @@ impl<C: Circuit> Prover<C> {
             .verify_elements(&assignment[1..*instance], &proof)
             .map_err(AssignmentError::SelfVerify)?;
         Ok(proof)
+    }
+
+    /// The verifying key as files hold it.
+    pub fn verifying_key(&self) -> &VerifyingKey<C> {
+        self.key.verifying_key()
     }
 
     /// The matrices for which it proves.

@@ -1,11 +1,13 @@
 //! `placet demo`: the whole product in one run, with real proofs and the real OFAC document list.
 //! This file is the story; `cast` has the people, `stage` the network and the clients, `proving`
-//! their proofs, `refusals` the attempts that must fail, `books` the truth, `closing` what is left
+//! their proofs, `export` files of one of them, `refusals` the attempts that must fail, `books` the
+//! truth, `closing` what is left
 //! to see in the end, `secrets` what must not be seen.
 
 mod books;
 mod cast;
 mod closing;
+mod export;
 mod proving;
 mod refusals;
 mod report;
@@ -25,6 +27,7 @@ use crate::progress::Progress;
 use crate::time;
 use books::Books;
 use cast::{DECIMALS, Person, categories, cents, days};
+use export::Export;
 use refusals::{Case, at_ledger, at_wallet, forged, tell};
 use report::{Report, median_ms, money};
 use secrets::Secrets;
@@ -50,12 +53,19 @@ const REDEEMED: u64 = cents(100, 0);
 /// Days for which the policy locks what a resident of the United States acquires.
 const LOCK_DAYS: u64 = 180;
 
-/// Runs the demo in a directory that was named, or in a temporary one.
+/// Runs the demo in a directory that was named, or in a temporary one. One transfer is left in
+/// `export`, if that is named.
 ///
 /// # Errors
 /// If anything came otherwise than expected; the report was printed then.
-pub fn run(data: Option<&Path>, json: bool, progress: Progress) -> Result<output::Report> {
+pub fn run(
+    data: Option<&Path>,
+    export: Option<&Path>,
+    json: bool,
+    progress: Progress,
+) -> Result<output::Report> {
     let begun = Instant::now();
+    let export = export.map(Export::new).transpose()?;
     let place = Place::new(data)?;
     let report = Report::new(json);
     report.page().line(&report.page().bold("Placet: hidden transfers of a regulated security"));
@@ -65,7 +75,7 @@ pub fn run(data: Option<&Path>, json: bool, progress: Progress) -> Result<output
     );
     let stage = Stage::set_up(&place, progress)?;
     let mut play = Play { stage, books: Books::default(), executed: Vec::new(), report };
-    play.perform()?;
+    play.perform(export)?;
     play.finish(begun, json)
 }
 
@@ -78,11 +88,11 @@ struct Play {
 }
 
 impl Play {
-    fn perform(&mut self) -> Result<()> {
+    fn perform(&mut self, export: Option<Export>) -> Result<()> {
         let policy = self.introduce()?;
         self.report.page().section("What happens");
         self.first_day()?;
-        self.second_week(policy)?;
+        self.second_week(policy, export)?;
         self.months_later()
     }
 
@@ -302,7 +312,7 @@ impl Play {
         Ok(())
     }
 
-    fn second_week(&mut self, policy: PublishedPolicy) -> Result<()> {
+    fn second_week(&mut self, policy: PublishedPolicy, export: Option<Export>) -> Result<()> {
         self.later(days(8), "the deadline of Amélie's delivery has passed")?;
         let cm = self.stage.last_sent(Amelie)?;
         let request = self.stage.refund(cm);
@@ -310,6 +320,7 @@ impl Play {
         self.books.refund(Amelie, BLOCK_TRADE);
         self.done("refund", done, "Amélie takes her 610.40 back: Bruno could not accept them")?;
 
+        self.stage.export = export;
         self.send("transfer", (Amelie, Bruno), TRANSFER)?;
         self.accept(
             "accept-transfer",
@@ -471,7 +482,13 @@ impl Play {
         closing::what_authorities_saw(&self.stage, &shown, wanted, &mut self.report)?;
         closing::timings(&self.stage, &self.report, begun.elapsed());
         let text = closing::verdict(&self.report);
-        let printed = output::Report::new(text, self.report.json());
+        let mut json_report = self.report.json();
+        let mut text = text;
+        if let Some(exported) = &self.stage.exported {
+            json_report["exported"] = exported.json();
+            text = format!("{text}\n{}", exported.text());
+        }
+        let printed = output::Report::new(text, json_report);
         if self.report.differences.is_empty() {
             return Ok(printed);
         }

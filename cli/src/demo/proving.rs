@@ -46,6 +46,9 @@ impl Stage {
         let begun = Instant::now();
         self.prover.verifier().verify(&prepared.public, &transaction.proof).map_err(fault)?;
         self.verifying.push(begun.elapsed());
+        if let Some(export) = self.export.take() {
+            self.exported = Some(export.write(self, &prepared, &transaction)?);
+        }
         Ok(transaction)
     }
 

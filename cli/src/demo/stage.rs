@@ -27,6 +27,7 @@ use placet_wallet::issuer::Issuer;
 use placet_wallet::seed::{Phrase, Seed};
 
 use super::cast::{self, ACCREDITOR, IDENTITY_PROVIDER, Person, START, days};
+use super::export::{Export, Exported};
 use super::report::money;
 use crate::data::DataDir;
 use crate::fail::{Exit, Failure, Result};
@@ -93,6 +94,10 @@ pub struct Stage {
     pub forged: usize,
     /// Constraints of the statement with its instance variables.
     pub rows: usize,
+    /// Where the next transfer that is proven is left for others to check.
+    pub(super) export: Option<Export>,
+    /// The one that was.
+    pub(super) exported: Option<Exported>,
     directory: PathBuf,
     pub(super) prover: Prover<Transfer>,
     pub(super) progress: Progress,
@@ -162,6 +167,8 @@ impl Stage {
             verifying: Vec::new(),
             forged: 0,
             rows: shape.rows,
+            export: None,
+            exported: None,
             directory: place.path.clone(),
             prover,
             progress,
