@@ -73,6 +73,21 @@ impl Task {
     }
 }
 
+impl Task {
+    /// How far it has come, in per cent and with the time that is left.
+    pub fn timed(&self, position: u64, length: u64) {
+        self.0.set_style(style("{msg} [{bar:30}] {percent}% {elapsed}, {eta} left"));
+        self.0.set_length(length);
+        self.0.set_position(position);
+    }
+
+    /// A next piece of work in its place: time counts from now.
+    pub fn restarts(&self, text: &str) {
+        self.0.reset();
+        self.says(text);
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.finish_and_clear();

@@ -23,3 +23,10 @@ pub fn domain_power(circuit: &R1cs) -> Option<u8> {
 pub fn entries(circuit: &R1cs) -> usize {
     circuit.matrices.iter().flatten().map(Vec::len).sum()
 }
+
+/// Bytes of memory that deriving or verifying a key of this circuit takes, roughly: by row of the
+/// domain five lists of points and their encodings, by variable four, by entry three copies.
+pub fn memory(circuit: &R1cs) -> u64 {
+    let rows = circuit.rows().next_power_of_two() as u64;
+    700 * rows + 500 * u64::from(circuit.variables) + 130 * entries(circuit) as u64
+}

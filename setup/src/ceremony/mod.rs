@@ -6,8 +6,7 @@
 //! [`contribute`], a [`close`] by a public beacon, and [`verify`], which trusts nobody and derives
 //! everything again. [`finalize`] writes the key files that networks load. All files are snarkjs's.
 //!
-//! Memory: a key is held whole, and of the powers what its domain needs. That is about 700 bytes
-//! for each row of the domain, 400 for each variable and 50 for each entry of the matrices.
+//! Memory: a key is held whole, and of the powers what its domain needs; [`memory`] estimates it.
 //!
 //! Modules in reading order.
 
@@ -20,7 +19,7 @@ pub mod phase1;
 
 mod combine;
 
-pub use constraints::{constraints_of, domain_power, entries};
+pub use constraints::{constraints_of, domain_power, entries, memory};
 pub use contribute::{Beacon, ContributeError, Entropy, close, contribute};
 pub use finalize::{BuiltIn, FinalizeError, Finished, STATEMENTS, finalize};
 pub use initial::{InitialError, initial_key};
