@@ -71,7 +71,7 @@ pub(crate) fn register(
     journal.put(txn, META, meta::ASSETS, &(counter + 1).to_le_bytes())?;
     journal.put(txn, REGISTRATIONS, &digest, &record.id.to_bytes())?;
     state::put_asset(txn, journal, &record)?;
-    let hash = record.proven_policy().hash().to_bytes();
+    let hash = context.roots.proven(&record).hash().to_bytes();
     advance(txn, POLICIES, &record.id.to_bytes(), &hash, context.time, false)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn set_policy(
     asset.policy_version = message.version;
     asset.registration.policy = message.policy.clone();
     state::put_asset(txn, journal, &asset)?;
-    let hash = asset.proven_policy().hash().to_bytes();
+    let hash = context.roots.proven(&asset).hash().to_bytes();
     let scope = asset.id.to_bytes();
     advance(txn, POLICIES, &scope, &hash, context.time, message.urgent)?;
     POLICIES.prune(txn, &scope, context.time, context.genesis.params.root_window)?;

@@ -21,6 +21,7 @@ use redb::WriteTransaction;
 use crate::authorities::{self, Sitting};
 use crate::circuits::{self, CircuitMemo};
 use crate::conviction;
+use crate::memo::RootMemo;
 use crate::proofs::{ProofCheck, ProofItem, Undecided};
 use crate::refusal::Refusal;
 use crate::state::{
@@ -45,6 +46,8 @@ pub(crate) struct Context<'a> {
     pub(crate) signatures: &'a SignatureMemo,
     /// Keys of circuits.
     pub(crate) circuits: &'a CircuitMemo,
+    /// Roots that were computed before.
+    pub(crate) roots: &'a RootMemo,
     /// Height of the block.
     pub(crate) height: u64,
     /// Its time.

@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::authorities::Sitting;
 use crate::circuits::{self, CircuitMemo};
 use crate::execute::{Context, Failure, Outcome, Scrutiny, advance, execute};
+use crate::memo::RootMemo;
 use crate::proofs::{ProofCheck, Undecided};
 use crate::recent::Recent;
 use crate::refusal::Refusal;
@@ -83,11 +84,12 @@ pub enum ExecuteError {
     /// Its time.
     #[error(transparent)]
     Time(#[from] BadTime),
-    /// More transactions, transfers or bytes than a block may hold.
+    /// More transactions, transfers, weight or bytes than a block may hold.
     #[error(
-        "a block holds at most {} transactions, of them {} transfers, of together {} bytes; propose fewer",
+        "a block holds at most {} transactions, of them {} transfers, of together weight {} and {} bytes; propose fewer",
         placet_protocol::block::MAX_BLOCK_TRANSACTIONS,
         placet_protocol::block::MAX_BLOCK_TRANSFERS,
+        placet_protocol::block::MAX_BLOCK_WEIGHT,
         placet_protocol::block::MAX_BLOCK_BYTES
     )]
     BlockTooLarge,
@@ -152,6 +154,7 @@ pub struct Ledger {
     pub(crate) assets: AssetMemo,
     signatures: SignatureMemo,
     circuits: CircuitMemo,
+    pub(crate) roots: RootMemo,
     /// Blocks that this ledger found good or made itself. They are executed again, as ancestors and
     /// when they become final, without a second look at proofs and signatures.
     pub(crate) good: Mutex<Recent<BlockId>>,
@@ -253,6 +256,7 @@ impl Ledger {
             assets: AssetMemo::default(),
             signatures: SignatureMemo::default(),
             circuits: CircuitMemo::default(),
+            roots: RootMemo::default(),
             good: Mutex::new(Recent::new(GOOD_BLOCKS)),
         };
         ledger.begin()?;
@@ -332,6 +336,7 @@ impl Ledger {
             assets: &self.assets,
             signatures: &self.signatures,
             circuits: &self.circuits,
+            roots: &self.roots,
             height,
             time,
         }
@@ -413,6 +418,7 @@ impl Ledger {
         if !entries_fit(&entries) {
             return Err(ExecuteError::BlockTooLarge);
         }
+        self.prepare(&entries);
         let txn = self.write()?;
         let parent = state::tip(&txn).map_err(LedgerError::from)?;
         self.check_time(&parent, time, bound)?;

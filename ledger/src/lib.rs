@@ -12,6 +12,7 @@ mod execute;
 mod screen;
 mod transfer;
 mod registry;
+mod memo;
 mod asset;
 mod circuits;
 pub mod authorities;

@@ -1,7 +1,6 @@
 //! The rules of registry transactions: attestors, credentials, the sanctions list. Spec §4.
 
 use placet_protocol::field::AttestorId;
-use placet_protocol::sanctions::SanctionsList;
 use placet_protocol::transaction::registry::{
     AdmitAttestor, IssueCredential, PublishSanctions, RevokeCredential,
 };
@@ -137,11 +136,10 @@ pub(crate) fn publish_sanctions(
         return Err(Refusal::SanctionsVersion.into());
     }
     // The decoder bounds the list; one built by hand may still be too long.
-    let list =
-        SanctionsList::new(message.subjects.iter().copied()).map_err(|_| Refusal::Malformed)?;
+    let root = context.roots.sanctions_root(&message.subjects);
+    let root = root.map_err(|_| Refusal::Malformed)?.to_bytes();
 
     journal.put(txn, SANCTIONS, b"current", &message.to_wire())?;
-    let root = list.root().to_bytes();
     advance(txn, SANCTIONS_ROOTS, &NETWORK, &root, context.time, message.urgent)
 }
 

@@ -48,11 +48,12 @@ pub enum BadBlock {
     /// At or beyond `2^40 - 2^22`.
     #[error("the block's time is beyond what transfers can express; refuse it")]
     TooLate,
-    /// More transactions, transfers or bytes than a block may hold.
+    /// More transactions, transfers, weight or bytes than a block may hold.
     #[error(
-        "the block holds more than {} transactions, {} transfers or {} bytes; refuse it",
+        "the block holds more than {} transactions, {} transfers, weight {} or {} bytes; refuse it",
         placet_protocol::block::MAX_BLOCK_TRANSACTIONS,
         placet_protocol::block::MAX_BLOCK_TRANSFERS,
+        placet_protocol::block::MAX_BLOCK_WEIGHT,
         placet_protocol::block::MAX_BLOCK_BYTES
     )]
     TooLarge,
@@ -102,6 +103,7 @@ impl Ledger {
         if !entries_fit(&entries) {
             return Err(ExecuteError::BlockTooLarge);
         }
+        self.prepare(&entries);
         let base = self.on_top_of(ancestors)?.map_err(ExecuteError::Ancestors)?;
         self.check_time(&base.tip, time, bound)?;
         let tip = &base.tip;
@@ -173,6 +175,7 @@ impl Ledger {
                 Some(indices) => passed = indices,
                 None => return Ok(Err(BadBlock::Proof)),
             }
+            self.prepare(&block.entries);
         }
         // Meanwhile others may have made it final, and this ledger committed it.
         let base = match self.parent_of(block, ancestors, bound)? {

@@ -16,6 +16,9 @@ pub const MAX_BLOCK_TRANSACTIONS: usize = 4096;
 /// Most transfers in a block: each has a proof, and whoever judges a block has to verify all of them
 /// before the vote.
 pub const MAX_BLOCK_TRANSFERS: usize = 512;
+/// Most that all transactions of a block may weigh together, see [`Transaction::weight`]: at most 512
+/// messages, fewer heavy ones. Whoever judges a block executes them while nobody else can.
+pub const MAX_BLOCK_WEIGHT: usize = 8192;
 /// Longest encoding of a block's list of entries, in bytes: room for the longest sanctions list
 /// and as much again.
 pub const MAX_BLOCK_BYTES: usize = 16 * 1024 * 1024;
@@ -112,21 +115,51 @@ impl Wire for Entry {
         out.list(&self.assertions);
     }
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { transaction: Transaction::read(input)?, assertions: input.list(MAX_ASSERTIONS)? })
+        let transaction = Transaction::read(input)?;
+        // Only transfers are endorsed.
+        let most = match transaction {
+            Transaction::Transfer(_) => MAX_ASSERTIONS,
+            _ => 0,
+        };
+        Ok(Self { transaction, assertions: input.list(most)? })
     }
 }
 
-/// Whether there are not too many entries, nor too many transfers among them.
-fn numbers_fit(entries: &[Entry]) -> bool {
-    let is_transfer = |entry: &&Entry| matches!(entry.transaction, Transaction::Transfer(_));
-    entries.len() <= MAX_BLOCK_TRANSACTIONS
-        && entries.iter().filter(is_transfer).count() <= MAX_BLOCK_TRANSFERS
+/// What is left of a block while entries are put into it, apart from bytes.
+struct Room {
+    entries: usize,
+    transfers: usize,
+    weight: usize,
 }
 
-/// Whether a block may hold these entries: their number, that of the transfers among them, and the
-/// length of their encoding. Spec §13.5.
+impl Room {
+    const WHOLE: Self = Self {
+        entries: MAX_BLOCK_TRANSACTIONS,
+        transfers: MAX_BLOCK_TRANSFERS,
+        weight: MAX_BLOCK_WEIGHT,
+    };
+
+    /// Whether there is room for one more; if so, less is left.
+    fn take(&mut self, transaction: &Transaction) -> bool {
+        let transfers = usize::from(matches!(transaction, Transaction::Transfer(_)));
+        let left = (|| {
+            Some(Self {
+                entries: self.entries.checked_sub(1)?,
+                transfers: self.transfers.checked_sub(transfers)?,
+                weight: self.weight.checked_sub(transaction.weight())?,
+            })
+        })();
+        let fits = left.is_some();
+        *self = left.unwrap_or(Self { entries: 0, transfers: 0, weight: 0 });
+        fits
+    }
+}
+
+/// Whether a block may hold these entries: their number, that of the transfers among them, what
+/// they weigh, and the length of their encoding. Spec §13.5.
 pub fn entries_fit(entries: &[Entry]) -> bool {
-    if !numbers_fit(entries) {
+    let mut room = Room::WHOLE;
+    if !entries.iter().all(|entry| room.take(&entry.transaction)) {
         return false;
     }
     let mut left = MAX_BLOCK_BYTES - 4;
@@ -214,9 +247,18 @@ impl Wire for Block {
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let header = Header::read(input)?;
         let before = input.remaining();
-        let entries = input.list(MAX_BLOCK_TRANSACTIONS)?;
-        if before - input.remaining() > MAX_BLOCK_BYTES || !numbers_fit(&entries) {
+        let count = input.u32()? as usize;
+        if count > MAX_BLOCK_TRANSACTIONS {
             return Err(DecodeError::TooLong);
+        }
+        let (mut room, mut entries) = (Room::WHOLE, Vec::new());
+        for _ in 0..count {
+            let entry = Entry::read(input)?;
+            // At once: decoding what is refused later would cost as well.
+            if !room.take(&entry.transaction) || before - input.remaining() > MAX_BLOCK_BYTES {
+                return Err(DecodeError::TooLong);
+            }
+            entries.push(entry);
         }
         Ok(Self { header, entries })
     }
@@ -279,8 +321,12 @@ impl Wire for CertifiedBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::Subject;
+    use crate::credential::{Categories, Jurisdiction};
+    use crate::field::{AssetId, Subject};
+    use crate::policy::Rule;
     use crate::signing::SigningKey;
+    use crate::transaction::asset::PolicyChange;
+    use crate::transaction::policy::{EndorsementRule, MAX_RULES, PublishedPolicy};
     use crate::transaction::registry::{MAX_SANCTIONS, Sanctions};
     use crate::transaction::signed::Signed;
 
@@ -306,9 +352,76 @@ mod tests {
         let one = block(vec![entry.clone()]);
         assert!(entries_fit(&one.entries));
         assert_eq!(Block::from_wire(&one.to_wire()), Ok(one));
-        // Two of the longest lists are just too much.
+        // Two of the longest lists are too much, by their weight and just so by their bytes.
         let two = block(vec![entry.clone(), entry]);
         assert!(!entries_fit(&two.entries));
         assert_eq!(Block::from_wire(&two.to_wire()), Err(DecodeError::TooLong));
+    }
+
+    /// A policy with this many rules for an asset.
+    fn policy(rules: usize, chain: &ChainId, key: &SigningKey) -> Transaction {
+        let code = |n: usize| Jurisdiction::new(u16::try_from(n).unwrap()).unwrap();
+        let rule = Rule { allowed: true, any_of: Categories(0), lockup: 0, max_holding: 1 };
+        let policy = PublishedPolicy {
+            identity_attestors: Vec::new(),
+            investor_attestors: Vec::new(),
+            rules: (0..rules).map(|n| (code(n), rule)).collect(),
+            max_risk: 0,
+            unit_price: 0,
+            capital_bps: 0,
+            capital_rule: false,
+            currency: None,
+            max_holders: None,
+            endorsement: EndorsementRule::default(),
+        };
+        let asset = AssetId::new(ark_bn254::Fr::from(1u8));
+        let change = PolicyChange { asset, version: 2, policy, urgent: false };
+        Transaction::SetPolicy(Signed::new(change, chain, key))
+    }
+
+    #[test]
+    fn heavy_messages_fill_a_block_long_before_it_is_full_of_bytes() {
+        let (chain, key) = (ChainId([1; 32]), SigningKey::from_seed(&[2; 32]));
+        let entries = |transaction: &Transaction, count| {
+            vec![Entry { transaction: transaction.clone(), assertions: Vec::new() }; count]
+        };
+        // As many nodes as the tree of the rules has, and what every message costs.
+        let heavy = policy(MAX_RULES, &chain, &key);
+        assert_eq!(heavy.weight(), 16 + 512 + 64 + 8 + 1);
+        assert_eq!(policy(0, &chain, &key).weight(), 16);
+        let most = MAX_BLOCK_WEIGHT / heavy.weight();
+        assert_eq!(most, 13);
+        assert!(entries_fit(&entries(&heavy, most)));
+        assert!(!entries_fit(&entries(&heavy, most + 1)));
+        let light = policy(0, &chain, &key);
+        assert!(entries_fit(&entries(&light, 512)));
+        assert!(!entries_fit(&entries(&light, 513)));
+        // The decoder says the same, and takes no more rules than that.
+        let wire = |entries: Vec<Entry>| {
+            let mut out = Writer::default();
+            out.bytes(&[0; 8 + 32 + 8 + 32 + 32 + 32]);
+            key.public().write(&mut out);
+            out.list(&entries);
+            out.into_bytes()
+        };
+        assert!(Block::from_wire(&wire(entries(&heavy, most))).is_ok());
+        let too_many = Block::from_wire(&wire(entries(&heavy, most + 1)));
+        assert_eq!(too_many.err(), Some(DecodeError::TooLong));
+        let beyond = policy(MAX_RULES + 1, &chain, &key).to_wire();
+        assert_eq!(Transaction::from_wire(&beyond), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn only_transfers_have_assertions_beside_them() {
+        let (chain, key) = (ChainId([1; 32]), SigningKey::from_seed(&[2; 32]));
+        let mut out = Writer::default();
+        policy(1, &chain, &key).write(&mut out);
+        let mut without = out.into_bytes();
+        let mut with = without.clone();
+        without.extend(0u32.to_le_bytes());
+        with.extend(1u32.to_le_bytes());
+        assert!(Entry::from_wire(&without).is_ok());
+        // Refused before the assertion is read.
+        assert_eq!(Entry::from_wire(&with), Err(DecodeError::TooLong));
     }
 }

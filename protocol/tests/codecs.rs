@@ -413,8 +413,10 @@ impl Grow {
     }
     fn block(&mut self) -> CertifiedBlock {
         let entries = self.list(0, 3, |g| {
-            let kind = g.below(14);
-            Entry { transaction: g.transaction(kind), assertions: g.list(0, 3, Self::assertion) }
+            let kind = g.below(15);
+            let transaction = g.transaction(kind);
+            let most = if transaction.proof().is_some() { 3 } else { 0 };
+            Entry { transaction, assertions: g.list(0, most, Self::assertion) }
         });
         let chain = self.chain();
         let header = Header {

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod registry;
 pub mod signed;
 pub mod transfer;
+mod weight;
 
 use ark_bn254::Fr;
 use sha2::{Digest, Sha256};

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use crate::credential::{Categories, Jurisdiction, nobody};
-use crate::field::{AssetId, AttestorId};
+use crate::field::{AssetId, AttestorId, RulesRoot};
 use crate::genesis::{Checkpoint, MAX_AUTHORITIES};
 use crate::keys::PublicKey;
 use crate::policy::{Policy, Rule, Rules, TRUSTED_PLACES, TrustedAttestors};
 use crate::wire::{DecodeError, Reader, Wire, Writer};
 
-/// Most jurisdictions that a policy can name.
-const MAX_RULES: usize = 4096;
+/// Most jurisdictions that a policy can name: every country with as many subdivisions. Everybody
+/// builds the tree of the rules.
+pub const MAX_RULES: usize = 512;
 /// All of the capital, in basis points.
 pub const MAX_CAPITAL_BPS: u32 = 10_000;
 
@@ -139,11 +140,22 @@ impl PublishedPolicy {
 
     /// The part proven in zero knowledge, for one asset.
     pub fn proven(&self, asset: AssetId, agent: PublicKey, count_holders: bool) -> Policy {
+        self.proven_with(self.rules().root(), asset, agent, count_holders)
+    }
+
+    /// As [`Self::proven`] for who knows the root of [`Self::rules`] already.
+    pub fn proven_with(
+        &self,
+        rules_root: RulesRoot,
+        asset: AssetId,
+        agent: PublicKey,
+        count_holders: bool,
+    ) -> Policy {
         Policy {
             asset,
             agent,
             attestors: self.trusted(),
-            rules_root: self.rules().root(),
+            rules_root,
             max_risk: self.max_risk,
             unit_price: self.unit_price,
             capital_bps: self.capital_bps,
@@ -159,7 +171,8 @@ impl PublishedPolicy {
         lists.iter().all(|list| {
             let distinct = list.iter().enumerate().all(|(i, id)| !list[..i].contains(id));
             list.len() <= TRUSTED_PLACES && distinct && !list.contains(&nobody())
-        }) && self.rules.values().all(|rule| rule.allowed)
+        }) && self.rules.len() <= MAX_RULES
+            && self.rules.values().all(|rule| rule.allowed)
             && self.capital_bps <= MAX_CAPITAL_BPS
             && (self.currency.is_some() || !self.capital_rule)
     }
@@ -169,7 +182,7 @@ impl Wire for PublishedPolicy {
     fn write(&self, out: &mut Writer) {
         out.list(&self.identity_attestors);
         out.list(&self.investor_attestors);
-        out.u32(u32::try_from(self.rules.len()).expect("at most 4096 jurisdictions"));
+        out.u32(u32::try_from(self.rules.len()).expect("there are 4096 jurisdictions"));
         for (jurisdiction, rule) in &self.rules {
             out.u16(jurisdiction.code());
             out.bool(rule.allowed);
