@@ -11,13 +11,14 @@ import { CHANGE_CIRCUITS, TRANSFER, blocksOf } from "./format.mjs";
 import { keyHash, keyOfPoints, readKey, release, verify } from "./groth16.mjs";
 import { Refused, compare, fromHex, hex, refuse } from "./wire.mjs";
 
-const USAGE = `Usage: node check.mjs --genesis FILE --key FILE [--key FILE]... [--chain ID] [--json] BLOCKS...
+const USAGE = `Usage: node check.mjs --genesis FILE --key FILE [--key FILE]... [--chain ID] [--final] [--json] BLOCKS...
 
   BLOCKS         what a node answered to GET /v1/blocks/HEIGHT or /v1/blocks?from=&max=, or a file
                  of \`placet node export\`
   --genesis      genesis.json of the network, from a place that you trust
   --key          verification_key.json; its hash is checked, so it may come from anywhere
   --chain        refuse any genesis but that with this id (64 hexadecimal digits)
+  --final        refuse blocks whose votes are not all by authorities of the genesis, too
   --json         print one JSON value
 
 Ends with 0 if everything that was checked holds, 1 if anything does not, 2 if it was called wrongly.`;
@@ -97,7 +98,7 @@ function addedKeys(found, blocks) {
 }
 
 /** Everything: `files` and `keys` with a name each, for messages. */
-export async function examine({ genesis, chain, keys, files }) {
+export async function examine({ genesis, chain, final, keys, files }) {
     const network = chainRules.readGenesis(genesis);
     if (chain !== undefined && !fromHex(chain, "--chain").equals(network.chain)) {
         refuse(`the genesis is that of chain ${hex(network.chain)}, not of ${chain}`);
@@ -132,7 +133,8 @@ export async function examine({ genesis, chain, keys, files }) {
     }
     const transfers = blocks.flatMap((block) => block.transfers);
     const verified = transfers.filter((transfer) => transfer.verified).length;
-    const sound = verified === transfers.length && blocks.every(({ problems }) => problems.length === 0);
+    const sound = verified === transfers.length &&
+        blocks.every(({ problems, votes }) => problems.length === 0 && !(final && votes === null));
     return { network: network.name, kind: network.kind, chain: hex(network.chain), blocks,
         transfers: transfers.length, verified, sound };
 }
@@ -162,7 +164,7 @@ function describe(report) {
 
 function readArguments() {
     const options = { genesis: { type: "string" }, key: { type: "string", multiple: true },
-        chain: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } };
+        chain: { type: "string" }, final: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean" } };
     try {
         const { values, positionals } = parseArgs({ options, allowPositionals: true });
         const complete = values.genesis && values.key && positionals.length > 0;
@@ -173,17 +175,9 @@ function readArguments() {
     }
 }
 
-function readJson(name) {
+function read(name, parse) {
     try {
-        return JSON.parse(readFileSync(name, "utf8"));
-    } catch (error) {
-        return refuse(`${name} cannot be read as JSON: ${error.message}`);
-    }
-}
-
-function readBytes(name) {
-    try {
-        return readFileSync(name);
+        return parse(readFileSync(name));
     } catch (error) {
         return refuse(`${name} cannot be read: ${error.message}`);
     }
@@ -197,9 +191,9 @@ async function main() {
     }
     let report;
     const failure = await attempt(async () => {
-        report = await examine({ genesis: readJson(args.genesis), chain: args.chain,
-            keys: args.key.map((name) => ({ name, json: readJson(name) })),
-            files: args.files.map((name) => ({ name, bytes: readBytes(name) })) });
+        report = await examine({ genesis: read(args.genesis, JSON.parse), chain: args.chain,
+            final: args.final, keys: args.key.map((name) => ({ name, json: read(name, JSON.parse) })),
+            files: args.files.map((name) => ({ name, bytes: read(name, (bytes) => bytes) })) });
     });
     await release();
     if (failure !== null) {

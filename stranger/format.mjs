@@ -151,7 +151,11 @@ export function transaction(reader) {
 const header = struct({
     height: u64, parent: hash, time: u64, state: hash, body: hash, validators: hash, proposer: K,
 });
-const entry = struct({ transaction, assertions: list(assertion, 448) });
+/** Only transfers are endorsed. */
+function entry(reader) {
+    const found = transaction(reader);
+    return { transaction: found, assertions: list(assertion, found.kind === TRANSFER ? 448 : 0)(reader) };
+}
 const entries = where((reader) => {
     const begin = reader.at;
     const found = list(entry, 4096)(reader);

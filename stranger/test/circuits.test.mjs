@@ -83,7 +83,8 @@ const statement = Buffer.concat([littleEndian(8, 4), Buffer.from("transfer")]);
 const addition = (points = key.encoding) => Buffer.concat([Buffer.from([1, 15]), littleEndian(1, 8), Buffer.from([0]),
     statement, newDigest, littleEndian(points.length, 4), points, Buffer.from([0]), littleEndian(2, 8), littleEndian(0, 4)]);
 const own = (head, epoch, ...who) => Buffer.concat([littleEndian(0, 4), votes(head, epoch, ...who)]);
-const check = (...files) => examine({ genesis, keys: [{ name: "key", json }],
+const check = (...files) => checkWith({}, ...files);
+const checkWith = (options, ...files) => examine({ genesis, ...options, keys: [{ name: "key", json }],
     files: files.map((bytes, i) => ({ name: `file ${i}`, bytes })) });
 
 const first = block(1, chain, [addition()]);
@@ -130,9 +131,11 @@ test("a descendant's votes make a block final, in the same epoch only", async ()
 test("in later epochs, votes that do not hold show nothing, and votes that do hold do", async () => {
     const late = block(9, second.id, []);
     assert.equal((await check(late.with(own(late.head, 2)))).blocks[0].votes, 3);
+    assert.ok((await checkWith({ final: true }, late.with(own(late.head, 2)))).sound);
     // Among others than the genesis's authorities: who sits now takes the chain.
-    const { sound, blocks: [{ votes: count, problems }] } =
-        await check(late.with(own(late.head, 2, authorities.slice(0, 3), authorities.slice(0, 3))));
+    const others = late.with(own(late.head, 2, authorities.slice(0, 3), authorities.slice(0, 3)));
+    const { sound, blocks: [{ votes: count, problems }] } = await check(others);
+    assert.ok(!(await checkWith({ final: true }, others)).sound);
     assert.deepEqual({ sound, count, problems }, { sound: true, count: null, problems: [] });
     const early = block(1, chain, []);
     const wrong = await check(early.with(own(early.head, 0, authorities.slice(0, 3), authorities.slice(0, 3))));
