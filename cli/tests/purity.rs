@@ -28,7 +28,13 @@ const BANS: &[Ban] = &[
         words: &["std::fs", "File::open", "File::create"],
         excepted: &[
             "params/src/file.rs",
+            "params/src/transcript.rs",
             "setup/src/cache.rs",
+            "setup/src/ceremony/finalize.rs",
+            "snarkjs/src/lib.rs",
+            "snarkjs/src/r1cs.rs",
+            "snarkjs/src/wtns.rs",
+            "snarkjs/src/zkey.rs",
             "wallet/src/files.rs",
             "wallet/src/keystore.rs",
         ],
@@ -38,6 +44,10 @@ const BANS: &[Ban] = &[
         words: &["getrandom", "thread_rng", "OsRng"],
         excepted: &[
             "setup/src/cache.rs",
+            "setup/src/ceremony/combine.rs",
+            "setup/src/ceremony/contribute.rs",
+            "setup/src/ceremony/phase1/check.rs",
+            "setup/src/ceremony/verify.rs",
             "setup/src/generate.rs",
             "prover/src/seed.rs",
             "verifier/src/batch.rs",
@@ -48,7 +58,8 @@ const BANS: &[Ban] = &[
 
 /// Everything below the programs.
 const CRATES: &[&str] = &[
-    "protocol", "circuits", "params", "setup", "prover", "verifier", "registry", "ledger", "wallet",
+    "protocol", "circuits", "params", "snarkjs", "setup", "prover", "verifier", "evm", "registry",
+    "ledger", "wallet",
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
