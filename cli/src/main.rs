@@ -37,6 +37,7 @@ mod agent;
 mod wallet;
 mod transfer;
 mod circuit;
+mod ceremony;
 mod export;
 mod import;
 mod inspect;
@@ -105,6 +106,9 @@ enum Command {
     /// Measure the circuits
     #[command(subcommand)]
     Circuit(circuit::Command),
+    /// Make keys whose trapdoor nobody knows, together with others
+    #[command(subcommand)]
+    Ceremony(ceremony::Command),
     /// Write keys, proofs and the circuit as files for snarkjs
     #[command(subcommand)]
     Export(export::Command),
@@ -166,6 +170,7 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
         Command::Agent(command) => agent::run(&mut app, command),
         Command::Bench(command) => bench::run(&app, command),
         Command::Circuit(command) => circuit::run(&app, command),
+        Command::Ceremony(command) => ceremony::run(&app, command),
         Command::Export(command) => export::run(&mut app, command),
         Command::Import(command) => import::run(&app, command),
         Command::Inspect(what) => inspect::run(&app, what),
