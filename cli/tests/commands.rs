@@ -40,6 +40,12 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("asset", &["create", "policy", "mint", "pause", "resume", "show", "list"]),
     ("agent", &["new", "list", "register", "freeze", "release"]),
     ("circuit", &["stats"]),
+    ("export", &["verification-key", "proof", "r1cs", "zkey", "witness", "all"]),
+    ("import", &["zkey", "proof", "verification-key"]),
+    (
+        "evm",
+        &["verifier", "keygen", "sign-roots", "sign-signers", "roots", "prove", "calldata"],
+    ),
     ("inspect", &[]),
     ("completions", &[]),
     ("demo", &[]),
