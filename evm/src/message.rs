@@ -2,9 +2,7 @@
 //! because people compare them; what is signed is the typed data.
 
 use placet_protocol::circuit::CircuitId;
-use placet_protocol::field::{
-    AssetId, FieldError, NoteRoot, PolicyHash, RegistryRoot, SanctionsRoot,
-};
+use placet_protocol::field::{FieldError, NoteRoot, PolicyHash, RegistryRoot, SanctionsRoot};
 use placet_protocol::genesis::ChainId;
 use serde::{Deserialize, Serialize};
 
@@ -231,6 +229,7 @@ enum ContentText {
 mod tests {
     use super::*;
     use placet_protocol::example::element;
+    use placet_protocol::field::AssetId;
 
     fn adapter() -> Adapter {
         Adapter {
