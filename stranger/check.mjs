@@ -40,7 +40,7 @@ export function assignKeys(circuits, keys) {
     for (const { name, json } of keys) {
         const key = readKey(json);
         const found = circuits.find(({ id, statement, digest }) =>
-            statement in chainRules.STATEMENTS &&
+            Object.hasOwn(chainRules.STATEMENTS, statement) &&
             hex(keyHash(chainRules.STATEMENTS[statement], digest, key)) === id);
         if (found === undefined) {
             refuse(`${name} is the key of no circuit that this network names: its hash is another`);
@@ -90,7 +90,7 @@ function addedKeys(found, blocks) {
     const final = found.filter((_, i) => blocks[i].votes !== null && blocks[i].problems.length === 0);
     return final.flatMap(({ entries }) => entries.found.map(({ transaction }) => transaction))
         .filter(({ kind, content }) => kind === CHANGE_CIRCUITS && content.change.points !== undefined &&
-            content.change.statement in chainRules.STATEMENTS)
+            Object.hasOwn(chainRules.STATEMENTS, content.change.statement))
         .map(({ content: { change: { statement, digest, points } } }) => {
             const key = keyOfPoints(points);
             return [hex(keyHash(chainRules.STATEMENTS[statement], digest, key)), key];

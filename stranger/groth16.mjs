@@ -98,7 +98,7 @@ export function decompress(group, encoding, what) {
 function fromJson(group, value, what) {
     const limbs = (c) => (group.limbs === 1 ? [c] : c);
     const shape = Array.isArray(value) && value.length === 3 &&
-        value.every((c) => limbs(c).length === group.limbs);
+        value.every((c) => Array.isArray(limbs(c)) && limbs(c).length === group.limbs);
     const digits = shape && value.flatMap(limbs).every((c) => /^(0|[1-9][0-9]{0,77})$/.test(c));
     if (!digits) refuse(`${what} is not a point of ${group.name} in snarkjs's JSON`);
     const [x, y, z] = value.map((c) => limbs(c).map(BigInt));

@@ -146,6 +146,34 @@ test("another key is refused, whatever it would verify", async () => {
     assert.deepEqual({ verified, sound }, { verified: 0, sound: false });
 });
 
+test("values of a wrong type in genesis or key are refused, and nothing breaks", async () => {
+    /** The same JSON with one of its values replaced, for each of them. */
+    function* replaced(json, by) {
+        yield by;
+        if (typeof json !== "object" || json === null) return;
+        for (const [name, value] of Object.entries(json)) {
+            for (const other of replaced(value, by)) {
+                yield Array.isArray(json) ? Object.assign([...json], { [name]: other }) : { ...json, [name]: other };
+            }
+        }
+    }
+    let count = 0;
+    for (const by of [null, -1, "constructor", [], {}, [null, null, null]]) {
+        const cases = [...[...replaced(genesis, by)].map((json) => ({ genesis: json })),
+            ...[...replaced(key, by)].map((json) => ({ keys: [{ name: "key", json }] }))];
+        for (const change of cases) {
+            try {
+                const { verified } = await check({ ...change, files: [] });
+                assert.equal(verified, 0);
+            } catch (error) {
+                assert.ok(error instanceof Refused, `${JSON.stringify(by)}: ${error.stack}`);
+                count += 1;
+            }
+        }
+    }
+    assert.ok(count > 500, `only ${count} were refused`);
+});
+
 test("another genesis is refused", async () => {
     const other = { ...genesis, time: genesis.time + 1 };
     const { sound, verified, blocks } = await check({ genesis: other, files: [files[0], sample] });
