@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use placet_params::file::{Kind, file_name};
 use placet_params::policy::{Vouched, accept};
-use placet_params::{CircuitDigest, LoadError, ProvingKey, VerifyingKey};
+use placet_params::transcript::{self, Transcript};
+use placet_params::{
+    CircuitDigest, KeyPolicy, LoadError, Origin, PinMismatch, ProvingKey, VerifyingKey,
+};
 use placet_protocol::genesis::{Genesis, NetworkKind, PinnedCircuit};
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
@@ -63,6 +66,23 @@ fn pin(genesis: &Genesis) -> Result<&PinnedCircuit> {
 
 fn digest(genesis: &Genesis) -> Result<CircuitDigest> {
     Ok(CircuitDigest(pin(genesis)?.circuit_digest.0))
+}
+
+/// The verifying key of a ceremony's directory with its transcript, before a network pins them.
+pub fn unpinned(
+    dir: &Path,
+    circuit: CircuitDigest,
+) -> Result<(VerifyingKey<Transfer>, Transcript)> {
+    let path = dir.join(file_name(&circuit, Kind::Verifying));
+    let key = VerifyingKey::load(&path, &circuit, KeyPolicy::Dev)
+        .map_err(|error| Failure::from_error(Exit::Input, "verifying-key", &error))?;
+    if key.origin() == Origin::Dev {
+        let error = LoadError::from(PinMismatch::Development);
+        return Err(Failure::from_error(Exit::Input, "verifying-key", &error));
+    }
+    let transcript = Transcript::load(&path.with_extension(transcript::EXTENSION))
+        .map_err(|error| Failure::from_error(Exit::Input, "transcript", &error))?;
+    Ok((key, transcript))
 }
 
 /// The verifying key of a network from a file, with the transcript that vouches for it.

@@ -37,6 +37,8 @@ mod agent;
 mod wallet;
 mod transfer;
 mod circuit;
+mod circuits;
+mod genesis;
 mod ceremony;
 mod export;
 mod import;
@@ -109,6 +111,9 @@ enum Command {
     /// Make keys whose trapdoor nobody knows, together with others
     #[command(subcommand)]
     Ceremony(ceremony::Command),
+    /// Which circuits the network takes proofs of: list, add, switch off
+    #[command(subcommand)]
+    Circuits(circuits::Command),
     /// Write keys, proofs and the circuit as files for snarkjs
     #[command(subcommand)]
     Export(export::Command),
@@ -171,6 +176,7 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
         Command::Bench(command) => bench::run(&app, command),
         Command::Circuit(command) => circuit::run(&app, command),
         Command::Ceremony(command) => ceremony::run(&app, command),
+        Command::Circuits(command) => circuits::run(&mut app, command),
         Command::Export(command) => export::run(&mut app, command),
         Command::Import(command) => import::run(&app, command),
         Command::Inspect(what) => inspect::run(&app, what),

@@ -24,7 +24,7 @@ use crate::inspect::describe;
 use crate::local;
 use crate::nodes::{Joined, Nodes, genesis_file};
 use crate::output::{Report, Table, fields};
-use crate::{authorities, devnet, time};
+use crate::{authorities, devnet, genesis, time};
 
 /// Commands on the network.
 #[derive(Subcommand)]
@@ -41,6 +41,11 @@ pub enum Command {
         #[arg(long, value_name = "CSV")]
         sanctions: Option<PathBuf>,
     },
+    /// Make the genesis of a network that is not for development
+    ///
+    /// The keys' ceremony is verified in full first: from the powers of tau and this program's
+    /// circuit through every contribution to the key. Nothing else gets into a genesis.
+    Genesis(genesis::Arguments),
     /// Use a network that runs elsewhere: its genesis, and the addresses of some of its nodes
     ///
     /// Nothing that a node says is believed without the authorities' signatures, and the genesis says
@@ -120,6 +125,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         Command::Join { genesis, chain, keys, devnet } => {
             join(app, genesis.as_deref(), chain.as_deref(), keys.as_deref(), devnet.as_deref())
         }
+        Command::Genesis(arguments) => genesis::run(app, arguments),
         Command::Status => status(app),
         Command::Block { which, out } => block(app, which, out.as_deref()),
         Command::Sanctions { csv, urgent, key } => sanctions(app, csv, *urgent, key.as_deref()),

@@ -202,6 +202,9 @@ fn a_commitment_that_came_later_decides_nothing() {
 fn everything_else_is_undecidable() {
     let decidable = [
         Refusal::Expired,
+        Refusal::CircuitUnknown,
+        Refusal::CircuitNotActive,
+        Refusal::CircuitDeactivated,
         Refusal::NowOutsideWindow,
         Refusal::NullifiersEqual,
         Refusal::NullifierSpent,

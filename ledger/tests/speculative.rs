@@ -7,18 +7,16 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use common::{BAD, START, World, authority_keys, certify, genesis, issuer, key};
 use placet_ledger::{
-    Backend, BadBlock, BadTime, ExecuteError, Ledger, ProofCheck, Proposed, Refusal, TimeBound,
-    Undecided,
+    Backend, BadBlock, BadTime, ExecuteError, Ledger, ProofCheck, ProofItem, Proposed, Refusal,
+    TimeBound, Undecided,
 };
 use placet_protocol::block::{
     Block, BlockId, CertifiedBlock, Entry, MAX_BLOCK_TRANSFERS, body_hash,
 };
 use placet_protocol::field::AssetId;
 use placet_protocol::genesis::NetworkKind;
-use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::asset::{Officer, Pause};
 use placet_protocol::transaction::{Signed, Transaction};
-use placet_protocol::transfer::PublicInputs;
 use placet_protocol::wire::{DecodeError, Wire};
 
 fn world() -> (World, AssetId) {
@@ -335,7 +333,7 @@ struct Meanwhile {
 }
 
 impl ProofCheck for Meanwhile {
-    fn bad(&self, _: &[(PublicInputs, ProofBytes)]) -> Result<Vec<usize>, Undecided> {
+    fn bad(&self, _: &[ProofItem]) -> Result<Vec<usize>, Undecided> {
         let block = self.block.lock().unwrap().take();
         if let Some(block) = block {
             let ledger = self.ledger.get().and_then(Weak::upgrade).unwrap();

@@ -1,5 +1,7 @@
 //! Key files: what is loaded is what was saved, and everything else is refused for its own reason.
 
+#[path = "support/ceremony.rs"]
+mod mini;
 #[path = "support/square_chain.rs"]
 mod square_chain;
 
@@ -7,15 +9,16 @@ use std::sync::OnceLock;
 
 use ark_bn254::{Fq, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
+use mini::ceremony;
 use placet_circuits::Circuit;
-use placet_params::digest::{Beacon, PtauHash};
 use placet_params::key::{Element, ProvingPoints, VerifyingPoints};
-use placet_params::manifest::OriginRecord;
 use placet_params::point::PointDefect;
+use placet_params::transcript::Transcript;
 use placet_params::{
-    CircuitDigest, KeyDefect, KeyPolicy, LoadError, Manifest, ManifestEntry, ManifestError,
-    NetworkKind, Origin, ProvingKey, TranscriptHash, VerifyingKey, VerifyingKeyHash,
+    CircuitDigest, KeyDefect, KeyPolicy, LoadError, Origin, PinMismatch, ProvingKey,
+    TranscriptHash, VerifyingKey,
 };
+use placet_protocol::genesis::{NetworkKind, PinnedCircuit, Sha256Digest};
 use placet_protocol::statement::Statement;
 use placet_setup::{SetupSeed, generate};
 use sha2::{Digest, Sha256};
@@ -228,90 +231,140 @@ fn another_number_of_public_inputs_is_refused() {
     assert_eq!(error.unwrap_err(), KeyDefect::InputCount { expected: 2, found: 1 });
 }
 
-fn ceremony(transcript: [u8; 32]) -> Origin {
-    Origin::Ceremony { transcript: TranscriptHash(transcript) }
+/// A key of the small circuit from a ceremony, its transcript, and what a network pins.
+fn of_ceremony(seed: u8) -> (VerifyingKey<SquareChain>, Transcript, PinnedCircuit) {
+    let (key, transcript) = ceremony(vk().points().clone(), vk().circuit(), seed);
+    let pin = pin(&key, Some(transcript.hash()));
+    (key, transcript, pin)
 }
 
-fn entry(hash: VerifyingKeyHash, transcript: [u8; 32]) -> ManifestEntry {
-    ManifestEntry {
+fn pin(key: &VerifyingKey<SquareChain>, transcript: Option<TranscriptHash>) -> PinnedCircuit {
+    PinnedCircuit {
         statement: SquareChain::NAME.to_owned(),
-        circuit_digest: vk().circuit(),
-        vk_hash: hash,
-        origin: OriginRecord::Ceremony {
-            transcript_hash: TranscriptHash(transcript),
-            ptau_hash: PtauHash([3; 32]),
-            beacon: Beacon([4; 32]),
-        },
+        circuit_digest: Sha256Digest(key.circuit().0),
+        verifying_key: Sha256Digest(key.hash().0),
+        transcript: transcript.map(|hash| Sha256Digest(hash.0)),
+    }
+}
+
+/// What loading a verifying key's file comes to under a policy.
+fn judged(file: &[u8], policy: KeyPolicy<'_>) -> Result<(), PinMismatch> {
+    match VerifyingKey::<SquareChain>::from_file_bytes(file, &vk().circuit(), policy) {
+        Ok(_) => Ok(()),
+        Err(LoadError::Pin(mismatch)) => Err(mismatch),
+        Err(other) => panic!("{other}"),
     }
 }
 
 #[test]
 fn a_development_key_loads_on_dev_networks_only() {
-    let dev = vk().to_file_bytes();
-    let honest = entry(vk().hash(), [2; 32]);
-    let lying = ManifestEntry::dev(vk());
-    for pinned in [&honest, &lying] {
-        let error = VerifyingKey::<SquareChain>::from_file_bytes(
-            &dev,
-            &vk().circuit(),
-            KeyPolicy::pinned(NetworkKind::Other, pinned),
-        )
-        .unwrap_err();
-        assert!(matches!(error, LoadError::DevelopmentKey), "{error:?}");
-        assert!(error.to_string().contains("not marked `dev`"));
+    let (_, transcript, honest) = of_ceremony(2);
+    let own = pin(vk(), Some(transcript.hash()));
+    let file = vk().to_file_bytes();
+    for pinned in [&honest, &own] {
+        let policy = KeyPolicy::of(NetworkKind::Other, pinned, Some(&transcript)).unwrap();
+        assert_eq!(judged(&file, policy), Err(PinMismatch::Development));
         let error = ProvingKey::<SquareChain>::from_file_bytes(
             &key().to_file_bytes(),
             &vk().circuit(),
-            KeyPolicy::pinned(NetworkKind::Other, pinned),
+            policy,
         );
-        assert!(matches!(error, Err(LoadError::DevelopmentKey)));
+        assert!(matches!(error, Err(LoadError::Pin(PinMismatch::Development))));
     }
-    let policy = KeyPolicy::pinned(NetworkKind::Dev, &lying);
-    VerifyingKey::<SquareChain>::from_file_bytes(&dev, &vk().circuit(), policy).unwrap();
+    assert!(PinMismatch::Development.to_string().contains("not marked `dev`"));
+    let pinned = pin(vk(), None);
+    assert_eq!(judged(&file, KeyPolicy::of(NetworkKind::Dev, &pinned, None).unwrap()), Ok(()));
+    // Nor does a development network take another development key than its own.
+    let other = PinnedCircuit { verifying_key: Sha256Digest([1; 32]), ..pinned };
+    let policy = KeyPolicy::of(NetworkKind::Dev, &other, None).unwrap();
+    assert!(matches!(judged(&file, policy), Err(PinMismatch::Key { .. })));
 }
 
 #[test]
 fn a_ceremony_key_must_be_the_pinned_one() {
-    let key = VerifyingKey::<SquareChain>::from_parts(
-        vk().points().clone(),
-        vk().circuit(),
-        ceremony([2; 32]),
-    )
-    .unwrap();
+    let (key, transcript, honest) = of_ceremony(2);
     let file = key.to_file_bytes();
-    let load = |entry: &ManifestEntry| {
-        let policy = KeyPolicy::pinned(NetworkKind::Other, entry);
-        VerifyingKey::<SquareChain>::from_file_bytes(&file, &vk().circuit(), policy)
+    let load = |pin: &PinnedCircuit, transcript: &Transcript| {
+        judged(&file, KeyPolicy::of(NetworkKind::Other, pin, Some(transcript)).unwrap())
     };
-    assert_eq!(load(&entry(key.hash(), [2; 32])).unwrap(), key);
-    assert!(matches!(load(&entry(key.hash(), [5; 32])), Err(LoadError::WrongOrigin)));
-    let other = VerifyingKeyHash([8; 32]);
-    assert!(matches!(load(&entry(other, [2; 32])), Err(LoadError::NotPinned)));
-    let mut another_circuit = entry(key.hash(), [2; 32]);
-    another_circuit.circuit_digest = CircuitDigest([0; 32]);
-    assert!(matches!(load(&another_circuit), Err(LoadError::NotPinned)));
-    let mut another_statement = entry(key.hash(), [2; 32]);
-    another_statement.statement.push('x');
-    assert!(matches!(load(&another_statement), Err(LoadError::NotPinned)));
+    assert_eq!(load(&honest, &transcript), Ok(()));
+    let altered = |change: &dyn Fn(&mut PinnedCircuit)| {
+        let mut pin = honest.clone();
+        change(&mut pin);
+        load(&pin, &transcript).unwrap_err()
+    };
+    let error = altered(&|pin| pin.transcript = Some(Sha256Digest([5; 32])));
+    assert!(matches!(error, PinMismatch::OtherTranscript { .. }));
+    assert_eq!(altered(&|pin| pin.transcript = None), PinMismatch::Unvouched);
+    let error = altered(&|pin| pin.verifying_key = Sha256Digest([8; 32]));
+    assert!(matches!(error, PinMismatch::Key { .. }));
+    let error = altered(&|pin| pin.circuit_digest = Sha256Digest([0; 32]));
+    assert!(matches!(error, PinMismatch::Circuit { .. }));
+    assert_eq!(altered(&|pin| pin.statement.push('x')), PinMismatch::Statement);
+    // The transcript of another ceremony, and none.
+    let (_, other, _) = of_ceremony(3);
+    assert!(matches!(load(&honest, &other), Err(PinMismatch::OtherTranscript { .. })));
+    let error = KeyPolicy::of(NetworkKind::Other, &honest, None).unwrap_err();
+    assert_eq!(error, PinMismatch::TranscriptMissing);
 }
 
 #[test]
 fn relabelling_a_development_key_does_not_help() {
     // Its maker writes the pinned transcript's hash into the header: the pinned key hash decides.
-    let forged = VerifyingKey::<SquareChain>::from_parts(
-        vk().points().clone(),
-        vk().circuit(),
-        ceremony([2; 32]),
-    )
-    .unwrap();
-    let honest = entry(VerifyingKeyHash([6; 32]), [2; 32]);
-    let policy = KeyPolicy::pinned(NetworkKind::Other, &honest);
-    let error = VerifyingKey::<SquareChain>::from_file_bytes(
-        &forged.to_file_bytes(),
-        &vk().circuit(),
-        policy,
-    );
-    assert!(matches!(error, Err(LoadError::NotPinned)));
+    let (_, transcript, honest) = of_ceremony(2);
+    let origin = Origin::Ceremony { transcript: transcript.hash() };
+    let relabelled =
+        VerifyingKey::<SquareChain>::from_parts(vk().points().clone(), vk().circuit(), origin);
+    let relabelled = relabelled.unwrap();
+    let file = relabelled.to_file_bytes();
+    let policy = KeyPolicy::of(NetworkKind::Other, &honest, Some(&transcript)).unwrap();
+    assert!(matches!(judged(&file, policy), Err(PinMismatch::Key { .. })));
+    // Whoever writes the genesis too pins the relabelled key with somebody's transcript: the
+    // contributions do not lead to its delta.
+    let lying = pin(&relabelled, Some(transcript.hash()));
+    let policy = KeyPolicy::of(NetworkKind::Other, &lying, Some(&transcript)).unwrap();
+    assert!(matches!(judged(&file, policy), Err(PinMismatch::Transcript(_))));
+}
+
+#[test]
+fn a_pinned_key_is_loaded_with_the_transcript_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (key, transcript, honest) = of_ceremony(2);
+    let path = dir.path().join(format!("{}.vk", key.circuit()));
+    let beside = dir.path().join(placet_params::transcript::file_name(&key.circuit()));
+    key.save(&path).unwrap();
+    let load = || VerifyingKey::<SquareChain>::load_pinned(&path, NetworkKind::Other, &honest);
+    let missing = load().unwrap_err();
+    assert!(matches!(missing, LoadError::Pin(PinMismatch::TranscriptMissing)), "{missing}");
+    std::fs::write(&beside, of_ceremony(3).1.to_bytes()).unwrap();
+    let other = load().unwrap_err();
+    assert!(matches!(other, LoadError::Pin(PinMismatch::OtherTranscript { .. })), "{other}");
+    std::fs::write(&beside, b"nothing").unwrap();
+    assert!(matches!(load().unwrap_err(), LoadError::Transcript(_)));
+    std::fs::write(&beside, transcript.to_bytes()).unwrap();
+    assert_eq!(load().unwrap(), (key, Some(transcript)));
+    // A development network needs none.
+    let path = dir.path().join("dev.vk");
+    vk().save(&path).unwrap();
+    let pinned = pin(vk(), None);
+    let dev = VerifyingKey::<SquareChain>::load_pinned(&path, NetworkKind::Dev, &pinned).unwrap();
+    assert_eq!(dev, (vk().clone(), None));
+}
+
+#[test]
+fn points_of_a_transaction_are_read_strictly() {
+    let bytes = vk().to_point_bytes();
+    let read = |bytes: &[u8]| {
+        VerifyingKey::<SquareChain>::from_point_bytes(bytes, vk().circuit(), Origin::Dev)
+    };
+    assert_eq!(&read(&bytes).unwrap(), vk());
+    let longer = [&bytes[..], &[0]].concat();
+    assert!(matches!(read(&longer), Err(LoadError::Trailing { extra: 1 })));
+    assert!(matches!(read(&bytes[..bytes.len() - 1]), Err(LoadError::Truncated)));
+    assert!(matches!(read(&[]), Err(LoadError::Truncated)));
+    let mut altered = bytes.clone();
+    altered[3] ^= 1;
+    assert!(matches!(read(&altered), Err(LoadError::Key(_))));
 }
 
 /// Loads a verifying key after overwriting bytes at an offset of its payload.
@@ -470,38 +523,6 @@ fn random_bytes_never_panic() {
         assert!(load_pk(&bytes).is_err());
         assert!(load_vk(&bytes).is_err());
     }
-}
-
-#[test]
-fn manifests_round_trip_and_are_read_strictly() {
-    let manifest = Manifest::new(vec![entry(vk().hash(), [2; 32])]);
-    let json = manifest.to_json();
-    let read = Manifest::from_json(&json, NetworkKind::Other).unwrap();
-    assert_eq!(read, manifest);
-    assert_eq!(read.entry::<SquareChain>().unwrap().vk_hash, vk().hash());
-    let missing = read.entry::<Impostor>().unwrap_err();
-    assert!(matches!(missing, ManifestError::Missing { statement: Impostor::NAME }));
-
-    let read = |text: &str| Manifest::from_json(text, NetworkKind::Dev);
-    let unknown = json.replace("\"statement\"", "\"extra\": 1, \"statement\"");
-    assert!(matches!(read(&unknown), Err(ManifestError::Json(_))));
-    let unknown = json.replace("\"beacon\"", "\"extra\": 1, \"beacon\"");
-    assert!(matches!(read(&unknown), Err(ManifestError::Json(_))));
-    let upper = json.replace(&"02".repeat(32), &"0A".repeat(32));
-    assert!(matches!(read(&upper), Err(ManifestError::Json(_))));
-    let newer = json.replace("\"version\": 1", "\"version\": 2, \"novelty\": true");
-    assert!(matches!(read(&newer), Err(ManifestError::Version { found: 2 })));
-    let twice = Manifest::new(vec![entry(vk().hash(), [2; 32]); 2]).to_json();
-    assert!(matches!(read(&twice), Err(ManifestError::Duplicate { index: 1 })));
-    assert!(matches!(read(&" ".repeat(2 << 20)), Err(ManifestError::TooLong)));
-}
-
-#[test]
-fn a_manifest_with_a_development_key_is_for_dev_networks() {
-    let json = Manifest::new(vec![ManifestEntry::dev(vk())]).to_json();
-    Manifest::from_json(&json, NetworkKind::Dev).unwrap();
-    let error = Manifest::from_json(&json, NetworkKind::Other);
-    assert!(matches!(error, Err(ManifestError::DevelopmentKey { index: 0 })));
 }
 
 #[test]

@@ -390,6 +390,26 @@ impl Grow {
                 let tx = ChangeAuthorities::new(change, possession, approvals);
                 Transaction::ChangeAuthorities(tx)
             }
+            14 => {
+                let change = if self.flag() {
+                    CircuitChange::Add(NewCircuit {
+                        statement: self.text(),
+                        circuit_digest: Sha256Digest(self.bytes()),
+                        points: self.list(0, 40, |g| g.below(256) as u8),
+                        transcript: self.some(|g| g.list(0, 90, |g| g.below(256) as u8)),
+                        activation: self.u64(),
+                    })
+                } else {
+                    CircuitChange::Deactivate {
+                        circuit: CircuitId(self.bytes()),
+                        height: self.u64(),
+                    }
+                };
+                let change = NumberedCircuitChange { number: self.u64(), change };
+                let chain = self.chain();
+                let approvals = self.list(0, 4, |g| change.approve(&chain, &g.signing()));
+                Transaction::ChangeCircuits(ChangeCircuits::new(change, approvals))
+            }
             _ => {
                 let (transfer, assertion) = (self.transfer(), self.assertion());
                 Transaction::ConvictAuthority(ConvictAuthority { transfer, assertion })
@@ -552,6 +572,7 @@ codec_tests! {
     rotations: |g| g.transaction(11);
     authority_changes: |g| g.transaction(12);
     convictions: |g| g.transaction(13);
+    circuit_changes: |g| g.transaction(14);
     assertions: |g| g.assertion();
     blocks: |g| g.block();
     receipts: |g| g.receipt();
@@ -617,6 +638,6 @@ proptest! {
 fn every_kind_of_transaction_is_told_apart() {
     let mut grow = Grow { seed: 1, counter: 0 };
     let kinds: std::collections::BTreeSet<_> =
-        (0..14).map(|kind| grow.transaction(kind).kind()).collect();
-    assert_eq!(kinds.len(), 14);
+        (0..15).map(|kind| grow.transaction(kind).kind()).collect();
+    assert_eq!(kinds.len(), 15);
 }

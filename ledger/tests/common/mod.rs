@@ -34,8 +34,8 @@ use placet_protocol::transaction::asset::{
 };
 use placet_protocol::transaction::registry::{Admission, Issue, Revoke, Sanctions, UniquenessTags};
 use placet_protocol::transaction::{
-    AdmitAttestor, EndorsementRule, Mint, PublishedPolicy, RegisterAsset, Signed, Transaction,
-    TransferBody, TransferTransaction,
+    AdmitAttestor, ChangeCircuits, CircuitChange, EndorsementRule, Mint, NumberedCircuitChange,
+    PublishedPolicy, RegisterAsset, Signed, Transaction, TransferBody, TransferTransaction,
 };
 use placet_protocol::transfer::HoldersDelta;
 
@@ -372,9 +372,27 @@ impl World {
         Entry { transaction, assertions }
     }
 
+    /// Any time on a development network, and this one on others.
+    fn bound(&self, time: u64) -> TimeBound {
+        match self.ledger.genesis().kind {
+            NetworkKind::Dev => TimeBound::Any,
+            NetworkKind::Other => TimeBound::Until { latest: time },
+        }
+    }
+
+    /// A change of the circuits with the approvals of the first `approvals` authorities.
+    pub fn circuits(&self, number: u64, change: CircuitChange, approvals: usize) -> Transaction {
+        let change = NumberedCircuitChange { number, change };
+        let approvals = authority_keys()[..approvals]
+            .iter()
+            .map(|authority| change.approve(&self.chain, authority))
+            .collect();
+        Transaction::ChangeCircuits(ChangeCircuits::new(change, approvals))
+    }
+
     /// Executes and commits a block, whatever of it is accepted; returns what was refused.
     pub fn block(&mut self, entries: Vec<Entry>, time: u64) -> Vec<(usize, Refusal)> {
-        let executed = self.ledger.execute(entries, time, TimeBound::Any).unwrap();
+        let executed = self.ledger.execute(entries, time, self.bound(time)).unwrap();
         let refused = executed.refused().to_vec();
         let block = executed.block(self.validators[0].public());
         let certified = certify(&self.ledger, block, &self.validators);
@@ -401,7 +419,7 @@ impl World {
     }
 
     pub fn try_entry(&mut self, entry: Entry, time: u64) -> Option<Refusal> {
-        let executed = self.ledger.execute(vec![entry], time, TimeBound::Any).unwrap();
+        let executed = self.ledger.execute(vec![entry], time, self.bound(time)).unwrap();
         executed.refused().first().map(|(_, refusal)| *refusal)
     }
 
