@@ -48,7 +48,7 @@ const rule = struct({
 });
 const policy = where(struct({
     identityAttestors: attestors, investorAttestors: attestors,
-    rules: ascending(rule, 4096, by("jurisdiction")),
+    rules: ascending(rule, 512, by("jurisdiction")),
     maxRisk: u8, unitPrice: u64,
     capitalBps: where(u32, (share) => share <= 10_000, "a share above 10,000 basis points"),
     capitalRule: bool,
