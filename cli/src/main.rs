@@ -37,6 +37,7 @@ mod agent;
 mod wallet;
 mod transfer;
 mod circuit;
+mod evm;
 mod circuits;
 mod genesis;
 mod ceremony;
@@ -120,6 +121,9 @@ enum Command {
     /// Take over keys and proofs that snarkjs made
     #[command(subcommand)]
     Import(import::Command),
+    /// Check proofs in contracts of the Ethereum virtual machine, and permit token transfers by them
+    #[command(subcommand)]
+    Evm(evm::Command),
     /// Say what a file, a text or a data directory is, and what is in it
     Inspect(inspect::Inspect),
     /// Print a script that completes `placet` commands in a shell
@@ -179,6 +183,7 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
         Command::Circuits(command) => circuits::run(&mut app, command),
         Command::Export(command) => export::run(&mut app, command),
         Command::Import(command) => import::run(&app, command),
+        Command::Evm(command) => evm::run(&mut app, command),
         Command::Inspect(what) => inspect::run(&app, what),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
