@@ -58,7 +58,7 @@ fn a_development_key_is_for_development_networks_only() {
     let relabelled = key(1, Origin::Ceremony { transcript: transcript.hash() });
     let error = refused(&other, &relabelled, Some(&transcript));
     assert!(matches!(error, Some(PinMismatch::Key { .. })));
-    // And the genesis with it: the contributions do not lead to its delta.
+    // And the genesis with it: the transcript is of another key.
     let lying = genesis(NetworkKind::Other, &relabelled, Some(transcript.hash()));
     let error = refused(&lying, &relabelled, Some(&transcript));
     assert!(matches!(error, Some(PinMismatch::Transcript(_))));

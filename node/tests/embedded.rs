@@ -21,7 +21,7 @@ use placet_protocol::Fr;
 use placet_protocol::assertion::Verdict;
 use placet_protocol::field::{AssetId, Commitment, Nullifier, Subject};
 use placet_protocol::finality::Validators;
-use placet_protocol::genesis::{Checkpoint, NetworkKind, NetworkParams};
+use placet_protocol::genesis::{Checkpoint, NetworkKind, NetworkParams, Sha256Digest};
 use placet_protocol::sealed::{SealedDelivery, ViewingKey};
 use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::asset::{AgentKeys, Metadata, Registration, asset_id};
@@ -275,6 +275,7 @@ fn time_moves_by_argument_on_a_development_network_only() {
     )
     .unwrap();
     genesis.kind = NetworkKind::Other;
+    genesis.circuits[0].transcript = Some(Sha256Digest([1; 32]));
     assert!(write_network(other.path(), &genesis, Some(&keys)).is_err());
     write_network(other.path(), &genesis, None).unwrap();
     let open = |source, clock| {
@@ -403,6 +404,7 @@ fn plain_keys_are_read_on_development_networks_only() {
     )
     .unwrap();
     genesis.kind = NetworkKind::Other;
+    genesis.circuits[0].transcript = Some(Sha256Digest([1; 32]));
     write_network(dir.path(), &genesis, None).unwrap();
     let seed = hex::encode(*keys.publisher.to_seed());
     std::fs::write(dir.path().join("sanctions-publisher.key"), seed).unwrap();

@@ -320,7 +320,7 @@ fn relabelling_a_development_key_does_not_help() {
     let policy = KeyPolicy::of(NetworkKind::Other, &honest, Some(&transcript)).unwrap();
     assert!(matches!(judged(&file, policy), Err(PinMismatch::Key { .. })));
     // Whoever writes the genesis too pins the relabelled key with somebody's transcript: the
-    // contributions do not lead to its delta.
+    // transcript is of another key.
     let lying = pin(&relabelled, Some(transcript.hash()));
     let policy = KeyPolicy::of(NetworkKind::Other, &lying, Some(&transcript)).unwrap();
     assert!(matches!(judged(&file, policy), Err(PinMismatch::Transcript(_))));
