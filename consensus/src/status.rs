@@ -10,10 +10,10 @@ pub enum Signing {
     /// It is not among the validators of the epoch, and follows.
     #[default]
     NotSitting,
-    /// It is among them, but its record of votes was lost: it follows, and votes again from
-    /// `resumes` on, so that it can never contradict a vote it forgot.
+    /// It is among them, but its record of votes was lost: it follows, and votes again not
+    /// before `resumes`, so that it can never contradict a vote it forgot.
     RecordLost {
-        /// The first epoch in which it votes again.
+        /// No epoch before this one is one in which it votes again.
         resumes: u64,
     },
 }

@@ -21,6 +21,7 @@ pub mod simulation;
 mod adapter;
 mod evidence;
 mod gossip;
+mod meter;
 
 pub use config::{Address, Config};
 pub use start::{Running, StartError, Stopped, start};

@@ -3,15 +3,21 @@
 //! The engine records its votes in its store, one journal an epoch. A node whose store was wiped,
 //! or replaced by an older copy, has forgotten votes and could contradict them. So the store has a
 //! random id and says up to which epoch it may have voted, and a small file beside the key says
-//! the same. Before the first vote of an epoch both are made durable, the store first. If the file
-//! names another store, or a later epoch than the store does, votes were lost: the node follows
-//! without voting until an epoch in which the key has never voted.
+//! the same. Before the first vote of an epoch both are made durable, the store first. So the file
+//! always names the store beside it, and never a later epoch. If it does not, or the store is new
+//! while the file is not, or the state is in a later epoch than both, votes were lost, and nobody
+//! knows up to which epoch: either may be a copy from long ago. The node follows without voting
+//! until an epoch that surely began after the loss was noticed: the last block of the epoch before is
+//! later than that, by more than clocks differ. Before that block nobody could vote in it.
 //!
-//! What this cannot see: a copy of the store taken in the same epoch and put back, and the loss of
-//! store, file and state together. Operators never restore the store from a copy; they delete it.
+//! What this cannot see: store and file of one moment put back together, where the state is of that
+//! time too, and the loss of store, file and state together. Operators never restore the store from a
+//! copy; they delete it and keep the file, however old. The clock must be right when the loss is
+//! noticed; and a development network whose clock was moved ahead relies on the epochs alone.
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use commonware_runtime::{Clock, Metrics, Storage};
 use commonware_storage::metadata::{Config, Metadata};
@@ -24,9 +30,17 @@ use rand_core::CryptoRng;
 pub struct Voted {
     /// Id of the store that has the votes.
     pub store: [u8; 32],
-    /// Latest epoch in which the key may have voted.
+    /// Latest epoch in which the key may have voted, as far as this is known.
     pub epoch: u64,
+    /// When a loss of votes was noticed, in seconds since the Unix epoch: the key may have voted in
+    /// every epoch that began before. None once it votes again.
+    pub lost: Option<u64>,
 }
+
+/// By how many seconds the last block of an epoch must be later than a loss for the next epoch to
+/// be free of lost votes: the time of a block is at most 10 ahead of an honest clock, and clocks
+/// of nodes that speak with each other differ by at most 5.
+pub const MARGIN: u64 = 30;
 
 /// The record was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +94,20 @@ const TITLE: &str = "placet voting record 1";
 const MAX_FILE_BYTES: u64 = 4096;
 
 fn render(voted: &Voted) -> String {
-    format!("{TITLE}\nstore {}\nepoch {}\n", hex::encode(voted.store), voted.epoch)
+    let lost = voted.lost.map(|lost| format!("lost {lost}\n")).unwrap_or_default();
+    format!("{TITLE}\nstore {}\nepoch {}\n{lost}", hex::encode(voted.store), voted.epoch)
 }
 
 fn parse(text: &str) -> Option<Voted> {
     let rest = text.strip_prefix(TITLE)?.strip_prefix("\nstore ")?;
     let (store, rest) = rest.split_once("\nepoch ")?;
-    let epoch = rest.strip_suffix('\n')?;
+    let (epoch, rest) = rest.split_once('\n')?;
+    let lost = match rest {
+        "" => None,
+        rest => Some(rest.strip_prefix("lost ")?.strip_suffix('\n')?.parse().ok()?),
+    };
     let store: [u8; 32] = hex::decode(store).ok()?.try_into().ok()?;
-    let voted = Voted { store, epoch: epoch.parse().ok()? };
+    let voted = Voted { store, epoch: epoch.parse().ok()?, lost };
     (render(&voted) == text).then_some(voted)
 }
 
@@ -154,8 +173,6 @@ const EPOCH: u64 = 1;
 pub struct Guard<E: Clock + Storage + Metrics> {
     store: Option<Stored<E>>,
     id: [u8; 32],
-    /// As the store says.
-    epoch: Option<u64>,
     record: Box<dyn VotingRecord>,
     voted: Option<Voted>,
 }
@@ -165,8 +182,9 @@ fn store_error(cause: impl std::fmt::Display) -> RecordError {
 }
 
 impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
-    /// Opens both records. `begun` says in which epoch a state that already has blocks is; a node
-    /// that has such a state but neither record has lost both, and its key may have voted.
+    /// Opens both records, and notes if votes were lost. `begun` says in which epoch a state that
+    /// already has blocks is; a node that has such a state but neither record has lost both, and its
+    /// key may have voted.
     ///
     /// # Errors
     /// [`RecordError`] if either cannot be read or written.
@@ -177,6 +195,7 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
         begun: Option<u64>,
     ) -> Result<Self, RecordError> {
         let mut voted = record.load()?;
+        let now = runtime.current().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut fresh = [0; 32];
         runtime.fill_bytes(&mut fresh);
         let config =
@@ -192,40 +211,50 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             }
             None => None,
         };
-        // A state with blocks beside a store that is new, or that voted last in an earlier epoch:
-        // without the file nobody knows what was signed since, nor with an old copy of it. This is
-        // noted before a new store gets an id: after a crash in between, it would look like one
-        // that has all votes.
-        if let Some(begun) = begun
-            && match voted {
-                None => known.is_none() || epoch.is_some_and(|epoch| epoch < begun),
-                Some(voted) => known.is_none() && voted.epoch < begun,
-            }
-        {
-            // Its last votes may be of the epoch after the one that it committed.
-            let lost = Voted { store: [0; 32], epoch: begun.saturating_add(1) };
-            record.save(&lost)?;
-            voted = Some(lost);
-        }
+        let new = known.is_none();
         let id = match known {
             Some(id) => id.try_into().map_err(|_| store_error("its id has a wrong length"))?,
-            None => {
-                store = store.put_sync(U64::new(ID), fresh.to_vec()).await.map_err(store_error)?;
-                fresh
-            }
+            None => fresh,
         };
-        Ok(Self { store: Some(store), id, epoch, record, voted })
+        let behind = |known: u64| begun.is_some_and(|begun| known < begun);
+        let lost = match (voted, epoch) {
+            (None, None) => new && begun.is_some(),
+            (None, Some(epoch)) => behind(epoch),
+            (Some(_), _) if new => true,
+            (Some(voted), _) if voted.store != id => true,
+            // It is known already, and this store did not vote since.
+            (Some(Voted { lost: Some(_), .. }), _) => false,
+            // An older copy of the store.
+            (Some(voted), epoch) if epoch < Some(voted.epoch) => true,
+            (Some(voted), epoch) => behind(epoch.unwrap_or(0).max(voted.epoch)),
+        };
+        if lost {
+            // Its last votes may be of the epoch after the one that it committed.
+            let committed = begun.map_or(0, |begun| begun.saturating_add(1));
+            let last = voted.map_or(0, |voted| voted.epoch).max(epoch.unwrap_or(0)).max(committed);
+            let noticed = Voted { store: id, epoch: last, lost: Some(now) };
+            // Before a new store gets its id: after a crash in between, it would look like one that
+            // has all votes.
+            record.save(&noticed)?;
+            voted = Some(noticed);
+        }
+        if new {
+            store = store.put_sync(U64::new(ID), id.to_vec()).await.map_err(store_error)?;
+        }
+        Ok(Self { store: Some(store), id, record, voted })
     }
 
-    /// Whether the key may vote in `epoch`; if so, that is durably noted when this returns.
+    /// Whether the key may vote in `epoch`, whose first block follows one of the time `after`, in
+    /// seconds since the Unix epoch; if so, that is durably noted when this returns.
     ///
     /// # Errors
     /// [`RecordError`] if it cannot be noted, or another process has noted something.
-    pub async fn enter(&mut self, epoch: u64) -> Result<Signing, RecordError> {
+    pub async fn enter(&mut self, epoch: u64, after: u64) -> Result<Signing, RecordError> {
         if let Some(voted) = self.voted {
-            let remembers = voted.store == self.id && self.epoch >= Some(voted.epoch);
-            if epoch < voted.epoch || (epoch == voted.epoch && !remembers) {
-                return Ok(Signing::RecordLost { resumes: voted.epoch.saturating_add(1) });
+            let early = voted.lost.is_some_and(|lost| after <= lost.saturating_add(MARGIN));
+            if epoch < voted.epoch || voted.lost.is_some() && (epoch == voted.epoch || early) {
+                let resumes = voted.epoch.max(epoch).saturating_add(1);
+                return Ok(Signing::RecordLost { resumes });
             }
             if epoch == voted.epoch {
                 return Ok(Signing::Yes);
@@ -240,8 +269,7 @@ impl<E: Clock + Storage + Metrics + CryptoRng> Guard<E> {
             .await
             .map_err(store_error)?;
         self.store = Some(store);
-        self.epoch = Some(epoch);
-        let voted = Voted { store: self.id, epoch };
+        let voted = Voted { store: self.id, epoch, lost: None };
         self.record.save(&voted)?;
         self.voted = Some(voted);
         Ok(Signing::Yes)

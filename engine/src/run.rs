@@ -34,7 +34,7 @@ use commonware_utils::channel::mpsc;
 use commonware_utils::vec::NonEmptyVec;
 use commonware_utils::{Acknowledgement as _, NZDuration, NZU16, NZU64, NZUsize};
 use futures::FutureExt as _;
-use placet_consensus::{Application, Environment, Fatal, Signing};
+use placet_consensus::{Application, Environment, Fatal, MAX_GOSSIP_BYTES, Signing};
 use placet_protocol::block::CertifiedBlock;
 use placet_protocol::finality::{Finality, MAX_DESCENDANTS, Validators, namespace};
 use placet_protocol::genesis::ChainId;
@@ -42,11 +42,12 @@ use placet_protocol::signing::VerifyKey;
 use rand_core::CryptoRng;
 
 use crate::adapter::Adapter;
-use crate::block::ProposedBlock;
+use crate::block::{MAX_PROPOSED_BYTES, ProposedBlock};
 use crate::certificate;
 use crate::evidence::{Convict, Watch};
 use crate::gossip::{Heard, Outbox, Time, deliver};
 use crate::keys;
+use crate::meter::{Allowance, meter};
 use crate::record::{Guard, RecordError, VotingRecord};
 use crate::status::Board;
 
@@ -149,6 +150,13 @@ const HINT_PAUSE: Duration = Duration::from_millis(500);
 /// Time between two looks at who is there.
 const TICK: Duration = Duration::from_secs(5);
 const MAILBOX: usize = 1024;
+/// Proposed blocks of one peer that are kept until they are needed: its last ones. One that is gone
+/// is asked for again.
+const BLOCKS_OF_A_PEER: usize = 3;
+/// Longest message with votes or certificates, in bytes; 64 signatures are some 8 KiB.
+const MAX_VOTES_BYTES: usize = 1024 * 1024;
+/// What the engine puts around a block, with a certificate and room to spare, in bytes.
+const ENVELOPE: usize = 64 * 1024;
 const BUFFER: usize = 1 << 16;
 
 /// Where the votes of an epoch are kept. What a node keeps that follows without its record goes
@@ -392,7 +400,12 @@ where
 
     // Messages and time for the application, before anything else calls it.
     let heard = Heard::default();
-    let ear = |name, receiver| heard.listen(runtime.child(name), receiver);
+    let ear = |name, receiver, allowance| {
+        meter(runtime.child("meter"), heard.listen(runtime.child(name), receiver), allowance)
+    };
+    let blocks_long = Allowance::one(MAX_PROPOSED_BYTES + ENVELOPE);
+    let gossip_long = Allowance { longest: MAX_GOSSIP_BYTES, waiting: 2 * MAX_GOSSIP_BYTES };
+    let votes_long = Allowance::one(MAX_VOTES_BYTES);
     let (outbox, inbox) = networks.gossip;
     let (outbox, clock) = (Arc::new(outbox), Arc::new(runtime.child("clock")));
     application.connect(Environment {
@@ -420,21 +433,22 @@ where
             priority_requests: false,
             priority_responses: false,
         },
-        (networks.backfill.0, ear("backfill_ear", networks.backfill.1)),
+        (networks.backfill.0, ear("backfill_ear", networks.backfill.1, blocks_long)),
     );
     let (broadcast, buffer) = buffered::Engine::new(
         runtime.child("broadcast"),
         buffered::Config {
             public_key: public.clone(),
             mailbox_size: NZUsize!(MAILBOX),
-            deque_size: 16,
+            deque_size: BLOCKS_OF_A_PEER,
             priority: true,
             codec_config: chain,
             peer_provider: peers,
             strategy: Sequential,
         },
     );
-    broadcast.start((networks.blocks.0, ear("blocks_ear", networks.blocks.1)));
+    let blocks_ear = ear("blocks_ear", networks.blocks.1, blocks_long);
+    broadcast.start((networks.blocks.0, blocks_ear));
     let store_failed = |cause: String| Fatal::from(Broken::Store(cause));
     let finalizations = immutable::Archive::init(
         runtime.child("finalizations"),
@@ -514,7 +528,7 @@ where
     let (muxer, mut votes, mut early_votes) = Muxer::builder(
         runtime.child("votes"),
         networks.votes.0,
-        ear("votes_ear", networks.votes.1),
+        ear("votes_ear", networks.votes.1, votes_long),
     )
     .with_backup()
     .build();
@@ -522,7 +536,7 @@ where
     let (muxer, mut certificates, mut early_certificates) = Muxer::builder(
         runtime.child("certificates"),
         networks.certificates.0,
-        ear("certificates_ear", networks.certificates.1),
+        ear("certificates_ear", networks.certificates.1, votes_long),
     )
     .with_backup()
     .build();
@@ -530,11 +544,11 @@ where
     let (muxer, mut resolve) = Muxer::new(
         runtime.child("resolve"),
         networks.resolve.0,
-        ear("resolve_ear", networks.resolve.1),
+        ear("resolve_ear", networks.resolve.1, votes_long),
     );
     muxer.start();
     runtime.child("gossip").spawn({
-        let inbox = ear("gossip_ear", inbox);
+        let inbox = ear("gossip_ear", inbox, gossip_long);
         let application = application.clone();
         move |_| deliver(inbox, application)
     });
@@ -549,7 +563,9 @@ where
         let (set, namespace) = (keys::set(validators.keys()), namespace(&chain, &validators));
         let sits = validators.contains(&own);
         let signing = if sits {
-            guard.enter(number).await.map_err(record_failed)?
+            // The block that every vote of the epoch builds on.
+            let after = boundary.inner().header().time;
+            guard.enter(number, after).await.map_err(record_failed)?
         } else {
             Signing::NotSitting
         };

@@ -32,6 +32,8 @@ use crate::status::Board;
 
 /// Longest message between nodes, in bytes: the longest block, with what the engine puts around it.
 const MAX_MESSAGE_BYTES: u32 = MAX_BLOCK_BYTES as u32 + 1024 * 1024;
+/// Proposed blocks a second from one peer: far more than there are views.
+const BLOCK_RATE: NonZeroU32 = NonZeroU32::new(64).expect("not zero");
 /// Epochs whose validators stay connected.
 const TRACKED_EPOCHS: NonZeroUsize = NZUsize!(4);
 /// For how long a peer that sent something invalid is not spoken to.
@@ -328,12 +330,13 @@ fn node(
 
         let (mut network, oracle) = lookup::Network::new(runtime.child("network"), settings);
         let rate = Quota::per_second(checked.rate);
+        let block_rate = Quota::per_second(checked.rate.min(BLOCK_RATE));
         let networks = Networks {
             votes: network.register(0, rate),
             certificates: network.register(1, rate),
             resolve: network.register(2, rate),
             backfill: network.register(3, rate),
-            blocks: network.register(4, rate),
+            blocks: network.register(4, block_rate),
             gossip: network.register(5, rate),
         };
         network.start();

@@ -20,6 +20,7 @@ use commonware_utils::test_rng;
 use placet_consensus::Fault;
 use placet_consensus::{Application as _, Signing};
 use placet_engine::keys;
+use placet_engine::record::MARGIN;
 use placet_engine::run::Timeouts;
 use placet_engine::simulation::{LinkQuality, MemoryRecord, Node, SimulatedNetwork, SimulatedNode};
 use placet_protocol::block::BlockId;
@@ -290,10 +291,18 @@ fn who_lost_its_votes_is_silent_until_a_fresh_epoch() {
         let Signing::RecordLost { resumes } = world.signing(3) else {
             panic!("it may vote after it lost its votes: {:?}", world.signing(3))
         };
-        assert_eq!(resumes, 2);
+        assert_eq!(resumes, 3);
         let restarted = world.toys[0].height() + 2;
+        // Not before an epoch that began after the loss was noticed.
+        let mut waited = 1;
+        while world.signing(3) != Signing::Yes {
+            assert!(waited < 600, "it never votes again");
+            world.pass(1).await;
+            waited += 1;
+        }
+        assert!(waited > MARGIN);
+        let resumes = world.nodes[3].as_ref().expect("runs").status().epoch;
         world.reach(3, resumes * LENGTH + 8).await;
-        assert_eq!(world.signing(3), Signing::Yes);
         assert!((restarted..resumes * LENGTH).all(|height| !world.signed(0, 3, height)));
         let voting = resumes * LENGTH..world.toys[0].height();
         assert!({ voting }.any(|height| world.signed(0, 3, height)));
