@@ -5,7 +5,8 @@
 //! The light check in this file follows delta from the generator to the key: every step was made
 //! by somebody who knew the step's secret, in this order, and a public beacon closed it. That the
 //! rest of the key was derived from circuit and powers of tau is checked once, by whoever
-//! finalizes or verifies the ceremony in full, and then pinned by the key's hash.
+//! finalizes or verifies the ceremony in full, and then pinned by the key's hash, which the
+//! transcript names.
 
 pub mod chain;
 pub mod encoding;
@@ -23,7 +24,7 @@ use placet_protocol::statement::Statement;
 use placet_protocol::wire::{DecodeError, Reader, Wire, Writer};
 use sha2::{Digest, Sha256};
 
-use crate::digest::{CircuitDigest, TranscriptHash};
+use crate::digest::{CircuitDigest, TranscriptHash, VerifyingKeyHash};
 use crate::key::{G1_BYTES, G2_BYTES, Origin, VerifyingKey};
 use crate::point;
 
@@ -70,6 +71,9 @@ pub struct Transcript {
     pub name: String,
     /// Digest of the circuit's matrices.
     pub circuit: CircuitDigest,
+    /// Hash of the verifying key that came out. The contributions lead to delta alone: without
+    /// this, alpha, beta and the input points around an honest delta could be anybody's.
+    pub key: VerifyingKeyHash,
     /// The powers of tau that phase 2 started from.
     pub ptau: PtauHash,
     /// Size of that file: it holds powers for `2^ptau_power` rows.
@@ -103,6 +107,16 @@ pub enum TranscriptError {
         expected: CircuitDigest,
         /// The transcript's.
         found: CircuitDigest,
+    },
+    /// It is the record of another key's ceremony.
+    #[error(
+        "the transcript is of the verifying key {found}, this one is {expected}: it did not come out of that ceremony; refuse it"
+    )]
+    Key {
+        /// The key's hash.
+        expected: VerifyingKeyHash,
+        /// The one that the transcript names.
+        found: VerifyingKeyHash,
     },
     /// The key says that it is a development key.
     #[error(
@@ -170,6 +184,7 @@ impl Transcript {
         out.u32(self.statement);
         out.text(&self.name);
         out.bytes(&self.circuit.0);
+        out.bytes(&self.key.0);
         out.bytes(&self.ptau.0);
         out.u8(self.ptau_power);
         out.bytes(&self.record.circuit_hash);
@@ -195,6 +210,7 @@ impl Transcript {
             statement: input.u32()?,
             name: text(&mut input, 1, MAX_STATEMENT)?,
             circuit: CircuitDigest(input.array()?),
+            key: VerifyingKeyHash(input.array()?),
             ptau: PtauHash(input.array()?),
             ptau_power: input.u8()?,
             record: CeremonyRecord {
@@ -232,6 +248,9 @@ impl Transcript {
         }
         if self.circuit != key.circuit() {
             return Err(TranscriptError::Circuit { expected: key.circuit(), found: self.circuit });
+        }
+        if self.key != key.hash() {
+            return Err(TranscriptError::Key { expected: key.hash(), found: self.key });
         }
         let found = self.hash();
         match key.origin() {

@@ -11,7 +11,8 @@ use placet_params::file::Kind;
 use placet_params::transcript::{self, Transcript, TranscriptError};
 use placet_params::transcript::{PtauHash, TranscriptFileError};
 use placet_params::{
-    CircuitDigest, KeyDefect, Origin, ProvingKey, TranscriptHash, VerifyingKeyHash, file,
+    CircuitDigest, KeyDefect, Origin, ProvingKey, TranscriptHash, VerifyingKey, VerifyingKeyHash,
+    file,
 };
 use placet_protocol::transfer::Transfer;
 use placet_snarkjs::convert::key_from_zkey;
@@ -69,17 +70,21 @@ pub fn finalize<C: Circuit, R: Read + Seek>(
 ) -> Result<Finished<C>, FinalizeError> {
     verify(key, &constraints_of::<C>()?, ptau, Closing::Required, watch)?;
     let circuit = CircuitDigest(blank_shape::<C>()?.digest);
+    let points = key_from_zkey(key);
+    // A key's hash leaves its origin out, so that key and transcript can name each other.
+    let hash = VerifyingKey::<C>::from_parts(points.vk.clone(), circuit, Origin::Dev)?.hash();
     let transcript = Transcript {
         statement: C::ID,
         name: C::NAME.to_owned(),
         circuit,
+        key: hash,
         ptau: ptau_hash,
         ptau_power: ptau.power(),
         record: key.ceremony.clone(),
     };
     Transcript::from_bytes(&transcript.to_bytes())?;
     let origin = Origin::Ceremony { transcript: transcript.hash() };
-    let key = ProvingKey::<C>::from_parts(key_from_zkey(key), circuit, origin)?;
+    let key = ProvingKey::<C>::from_parts(points, circuit, origin)?;
     transcript.verify(key.verifying_key())?;
     Ok(Finished { key, transcript })
 }
