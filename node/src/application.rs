@@ -20,7 +20,7 @@ use crate::node::{Item, Node, sitting};
 
 /// Seconds by which a block may lie ahead of a validator's clock.
 pub const DRIFT: u64 = 10;
-/// Most transactions in an own proposal: no more than may be transfers.
+/// Most transfers in an own proposal.
 const MOST_PROPOSED: usize = MAX_BLOCK_TRANSFERS;
 /// Most bytes of transactions in an own proposal.
 const BYTES_PROPOSED: usize = MAX_BLOCK_BYTES - 64 * 1024;

@@ -448,6 +448,7 @@ impl Config {
             capacity,
             gather: Duration::from_millis(limits.gather_ms),
             patience: Duration::from_millis(self.consensus.leader_timeout_ms * 3 / 4),
+            senders: self.consensus.max_peers,
             ..Settings::default()
         }
     }

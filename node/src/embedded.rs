@@ -10,7 +10,9 @@ use placet_ledger::{
     KeyMismatch, Ledger, LedgerError, ProofCheck, Refusal, TimeBound, Tip, View,
 };
 use placet_params::VerifyingKey;
-use placet_protocol::block::{BlockId, CertifiedBlock, Entry};
+use placet_protocol::block::{
+    BlockId, CertifiedBlock, Entry, MAX_BLOCK_TRANSFERS, MAX_BLOCK_WEIGHT,
+};
 use placet_protocol::field::Subject;
 use placet_protocol::finality::epoch_of;
 use placet_protocol::genesis::{ChainId, Genesis, NetworkKind};
@@ -235,12 +237,31 @@ impl Embedded {
         self.submit(&tx)
     }
 
-    /// Executes several transactions in one block, in order; each gets its own answer, and those
-    /// that are refused leave no trace.
+    /// Executes several transactions in order, in one block or as few as hold them; each gets its own
+    /// answer, and those that are refused leave no trace.
     ///
     /// # Errors
     /// [`NodeError`] if the network failed.
     pub fn submit_all(
+        &self,
+        txs: Vec<Transaction>,
+    ) -> Result<Vec<Result<Receipt, Refusal>>, NodeError> {
+        let mut answers = Vec::new();
+        let (mut batch, mut weight) = (Vec::new(), 0);
+        for tx in txs {
+            if weight + tx.weight() > MAX_BLOCK_WEIGHT || batch.len() == MAX_BLOCK_TRANSFERS {
+                answers.extend(self.submit_block(std::mem::take(&mut batch))?);
+                weight = 0;
+            }
+            weight += tx.weight();
+            batch.push(tx);
+        }
+        answers.extend(self.submit_block(batch)?);
+        Ok(answers)
+    }
+
+    /// Executes transactions that fit into one block.
+    fn submit_block(
         &self,
         txs: Vec<Transaction>,
     ) -> Result<Vec<Result<Receipt, Refusal>>, NodeError> {

@@ -57,8 +57,9 @@ impl Standing {
 /// Most items of new sources, and of suspect ones, in one round.
 const MOST_NEW: usize = 16;
 const MOST_SUSPECT: usize = 2;
-/// Most items of one round.
+/// Most items of one round, and most bytes of them but for the last.
 const MOST: usize = 256;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Most sources of which anything is remembered.
 const MAX_SOURCES: usize = 4096;
 
@@ -79,6 +80,12 @@ struct Queue<T> {
     items: VecDeque<(usize, T)>,
     bytes: usize,
     standing: Standing,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Self {
+        Self { items: VecDeque::new(), bytes: 0, standing: Standing::New }
+    }
 }
 
 /// Queues by source.
@@ -108,17 +115,20 @@ impl<T> Inbox<T> {
         if !self.queues.contains_key(&source) {
             self.make_room()?;
         }
-        let queue = self.queues.entry(source).or_insert_with(|| Queue {
-            items: VecDeque::new(),
-            bytes: 0,
-            standing: Standing::New,
-        });
+        let queue = self.queues.entry(source).or_insert_with(Queue::new);
         if queue.items.len() >= bounds.items || queue.bytes + size > bounds.bytes {
             return Err(Full);
         }
         queue.bytes += size;
         queue.items.push_back((size, item));
         Ok(())
+    }
+
+    /// Adds what this node had accepted before it stopped, beyond the bounds of a queue.
+    pub fn restore(&mut self, source: Source, size: usize, item: T) {
+        let queue = self.queues.entry(source).or_insert_with(Queue::new);
+        queue.bytes += size;
+        queue.items.push_back((size, item));
     }
 
     /// Forgets an idle source if there are too many; good ones last.
@@ -154,7 +164,7 @@ impl<T> Inbox<T> {
         }
         self.first = sources.first().copied();
         let (mut new, mut suspect) = (MOST_NEW, MOST_SUSPECT);
-        let mut round = Vec::new();
+        let (mut round, mut bytes) = (Vec::new(), 0);
         for source in sources {
             let queue = self.queues.get_mut(&source).expect("it was just listed");
             let left = MOST - round.len();
@@ -164,8 +174,12 @@ impl<T> Inbox<T> {
                 Standing::Suspect => queue.standing.share().min(suspect).min(left),
             };
             for _ in 0..share {
+                if bytes >= MOST_BYTES {
+                    break;
+                }
                 let Some((size, item)) = queue.items.pop_front() else { break };
                 queue.bytes -= size;
+                bytes += size;
                 match queue.standing {
                     Standing::Good => {}
                     Standing::New => new -= 1,
@@ -244,6 +258,43 @@ mod tests {
         assert_eq!(items, [1, 3]);
         assert!(inbox.is_empty());
         inbox.push(client(1), 1000, 4).unwrap();
+    }
+
+    #[test]
+    fn a_round_takes_a_bounded_number_of_bytes_and_everybody_has_its_turn() {
+        let wide = Bounds { items: 100, bytes: 1 << 30 };
+        let mut inbox = Inbox::new(wide, wide);
+        for n in 0..4 {
+            for _ in 0..8 {
+                inbox.push(client(n), MOST_BYTES / 2, n).unwrap();
+            }
+            inbox.judge(client(n), true);
+        }
+        let mut served = std::collections::BTreeSet::new();
+        for _ in 0..16 {
+            let round = inbox.round();
+            assert_eq!(round.len(), 2);
+            served.extend(round.into_iter().map(|(_, _, n)| n));
+        }
+        assert!(inbox.is_empty() && served.len() == 4);
+        // However long, one goes.
+        inbox.push(client(1), 5 * MOST_BYTES, 1).unwrap();
+        assert_eq!(inbox.round().len(), 1);
+    }
+
+    #[test]
+    fn what_was_accepted_before_a_stop_is_all_restored() {
+        let mut inbox = Inbox::new(BOUNDS, BOUNDS);
+        for n in 0..300 {
+            inbox.restore(client(1), 600, n);
+        }
+        inbox.judge(client(1), true);
+        let mut items = Vec::new();
+        while !inbox.is_empty() {
+            items.extend(inbox.round().into_iter().map(|(_, _, item)| item));
+        }
+        assert!(items.into_iter().eq(0..300));
+        inbox.push(client(1), 1000, 0).unwrap();
     }
 
     #[test]

@@ -14,12 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use placet_protocol::assertion::{SignedAssertion, Verdict};
-use placet_protocol::block::Entry;
+use placet_protocol::block::{Entry, MAX_BLOCK_WEIGHT};
 use placet_protocol::field::Nullifier;
 use placet_protocol::genesis::{Authority, Checkpoint};
 use placet_protocol::gossip::Variant;
 use placet_protocol::signing::VerifyKey;
-use placet_protocol::transaction::{Transaction, TxId};
+use placet_protocol::transaction::{MAX_SANCTIONS_BYTES, Transaction, TxId};
 
 use crate::checkpoint::Opinion;
 
@@ -320,7 +320,10 @@ impl Mempool {
     }
 
     /// What a block at `height` may hold, in order of arrival: at most one variant of each
-    /// transaction, none of `besides`, together at most `count` and `bytes`.
+    /// transaction, none of `besides`, at most `count` transfers, messages of at most a block's
+    /// weight, together at most `bytes`. Transfers and messages each have their own share, of bytes
+    /// the messages hardly more than half: however many of one kind wait, the other goes on. A
+    /// message too heavy for what is left waits until those before it are gone.
     pub fn ready(
         &self,
         height: u64,
@@ -331,11 +334,16 @@ impl Mempool {
     ) -> Vec<Entry> {
         let mut taken = BTreeSet::new();
         let mut spent = BTreeSet::new();
-        let mut left = bytes;
+        let (mut left, mut transfers) = (bytes, 0);
+        let (mut weight, mut message_bytes) = (MAX_BLOCK_WEIGHT, MESSAGE_BYTES.min(bytes));
         let mut entries = Vec::new();
         for (variant, candidate) in self.iter() {
-            if entries.len() >= count {
+            if transfers >= count && weight == 0 {
                 break;
+            }
+            let is_transfer = matches!(*candidate.tx, Transaction::Transfer(_));
+            if is_transfer && transfers >= count {
+                continue;
             }
             let id = variant.transaction;
             if candidate.checked.is_none() || besides.contains(&id) || taken.contains(&id) {
@@ -349,6 +357,16 @@ impl Mempool {
             let Some(assertions) = candidate.endorsement(height, sitting) else { continue };
             let size = candidate.size + ASSERTION_BYTES * assertions.len() + 4;
             let Some(rest) = left.checked_sub(size) else { continue };
+            if is_transfer {
+                transfers += 1;
+            } else {
+                let lighter = weight.checked_sub(candidate.tx.weight());
+                let (Some(lighter), Some(shorter)) = (lighter, message_bytes.checked_sub(size))
+                else {
+                    continue;
+                };
+                (weight, message_bytes) = (lighter, shorter);
+            }
             left = rest;
             taken.insert(id);
             spent.extend(nullifiers);
@@ -358,5 +376,7 @@ impl Mempool {
     }
 }
 
+/// Most bytes of messages in a proposal: the longest has room.
+const MESSAGE_BYTES: usize = MAX_SANCTIONS_BYTES + 16;
 /// An upper bound of the length of an encoded assertion.
 const ASSERTION_BYTES: usize = 256;

@@ -11,7 +11,8 @@ use placet_ledger::{Ledger, LedgerError, ProofCheck, Refusal, Tip, View};
 use placet_protocol::api::{Opinion as ApiOpinion, Problem, TransactionStatus};
 use placet_protocol::assertion::{SignedAssertion, Verdict};
 use placet_protocol::block::BlockId;
-use placet_protocol::genesis::{Authority, NetworkKind};
+use placet_protocol::genesis::{Authority, Checkpoint, NetworkKind};
+use placet_protocol::gossip::Variant;
 use placet_protocol::signing::{SigningKey, VerifyKey};
 use placet_protocol::transaction::{MAX_SANCTIONS_BYTES, Transaction, TxId};
 use placet_protocol::wire::Wire;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub patience: Duration,
     /// After how long a waiting transaction is sent to the others again.
     pub resend: Duration,
+    /// Most nodes that may speak to this one, authorities and observers.
+    pub senders: usize,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             gather: Duration::from_millis(60),
             patience: Duration::from_millis(1500),
             resend: Duration::from_secs(3),
+            senders: 16,
         }
     }
 }
@@ -140,7 +144,7 @@ pub(crate) struct State {
     pub(crate) mempool: Mempool,
     pub(crate) inbox: Inbox<Item>,
     /// Assertions on transactions that did not come yet, by who signed them.
-    pub(crate) early: BTreeMap<VerifyKey, VecDeque<SignedAssertion>>,
+    pub(crate) early: BTreeMap<VerifyKey, BTreeMap<(Variant, Checkpoint), SignedAssertion>>,
     pub(crate) wanted: Wanted,
     pub(crate) fates: Fates,
     /// What the store does not know yet.
@@ -197,11 +201,9 @@ impl Node {
         let mut inbox = Inbox::new(settings.peers, settings.clients);
         let own = Source::Peer(key.public());
         for tx in store.waiting().map_err(Fatal::new)? {
-            // More than fits was never accepted; what does not fit is sent again by its owner.
+            // All of it: it was accepted, and no more than the mempool held.
             let size = tx.to_wire().len();
-            if inbox.push(own, size, Item::Restored(Box::new(tx))).is_err() {
-                break;
-            }
+            inbox.restore(own, size, Item::Restored(Box::new(tx)));
         }
         inbox.judge(own, true);
         let state = State {

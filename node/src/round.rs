@@ -13,6 +13,7 @@ use placet_consensus::Fatal;
 use placet_ledger::{CheckError, ExecuteError, Refusal, TimeBound, View};
 use placet_protocol::api::Problem;
 use placet_protocol::assertion::{Assertion, MAX_ASSERTIONS, SignedAssertion, Verdict};
+use placet_protocol::block::MAX_BLOCK_WEIGHT;
 use placet_protocol::genesis::Checkpoint;
 use placet_protocol::gossip::{Gossip, MAX_WANTED, Variant};
 use placet_protocol::signing::VerifyKey;
@@ -38,10 +39,12 @@ const GRACE: u64 = 5000;
 const AGAIN: u64 = 300;
 /// Blocks before the end of its own assertions in which a node signs new ones.
 const MARGIN: u64 = 10;
-/// Most transactions judged, and most sent again, in one round.
+/// Most transfers judged in one round, most that the messages judged in it weigh beside one, and most
+/// transactions sent again.
 const MOST_JUDGED: usize = 128;
+const WEIGHT_JUDGED: usize = MAX_BLOCK_WEIGHT / 8;
 const MOST_SENT: usize = 64;
-/// Most assertions kept early for each authority.
+/// Most assertions kept early for each authority, one for each variant and checkpoint.
 const MAX_EARLY: usize = 8192;
 /// How often somebody is asked for one, and the pauses, in milliseconds.
 const ASKS: u32 = 5;
@@ -271,7 +274,8 @@ impl Node {
         let said = &signed.assertion;
         let variant = Variant { transaction: said.transaction, proof_hash: said.proof_hash };
         {
-            let state = self.state();
+            let mut state = self.state();
+            let state = &mut *state;
             let counts = mandated(&state.sitting, &signed.authority, said.checkpoint)
                 && said.expires_at > state.tip.height
                 && !state.fates.is_settled(said.transaction, now);
@@ -279,6 +283,21 @@ impl Node {
             let known = state.mempool.get(&variant).and_then(|known| known.opinions.get(&key));
             if !counts || known.is_some_and(|known| known.assertion.judged_at >= said.judged_at) {
                 return;
+            }
+            // The same for one whose transaction did not come yet, and nothing is kept beyond the
+            // author's share: all before the signature is looked at.
+            if let Some(early) = state.early.get(&signed.authority)
+                && state.mempool.get(&variant).is_none()
+            {
+                let known = early.get(&(variant, said.checkpoint));
+                if known.is_some_and(|known| known.assertion.judged_at >= said.judged_at) {
+                    let senders = self.settings.senders.max(state.sitting.len());
+                    state.wanted.hear(variant, from, senders, now + ASK_FIRST);
+                    return;
+                }
+                if known.is_none() && early.len() >= MAX_EARLY {
+                    return;
+                }
             }
         }
         if signed.verify(&self.ledger.chain()).is_err() {
@@ -296,10 +315,9 @@ impl Node {
             return;
         }
         let early = state.early.entry(signed.authority).or_default();
-        if early.len() < MAX_EARLY {
-            early.push_back(signed);
-        }
-        state.wanted.hear(variant, from, state.sitting.len(), now + ASK_FIRST);
+        early.insert((variant, signed.assertion.checkpoint), signed);
+        let senders = self.settings.senders.max(state.sitting.len());
+        state.wanted.hear(variant, from, senders, now + ASK_FIRST);
     }
 
     /// Refuses a transaction that too many have rejected, in every variant.
@@ -431,6 +449,7 @@ impl Node {
     /// Takes a transaction with a good proof into the mempool and judges it at once.
     fn welcome(&self, one: Fresh, time: &Time, out: &mut Outgoing) -> Result<(), Fatal> {
         let (variant, now) = (one.variant, time.millis());
+        let is_transfer = matches!(*one.tx, Transaction::Transfer(_));
         let restored = one.source == Source::Peer(self.public());
         let sponsor = one.sponsor();
         {
@@ -448,6 +467,11 @@ impl Node {
             state.wanted.remove(&variant);
         }
         let result = self.judge(&variant, time, out)?;
+        // A transfer's proof was good; of a message this is the first thing that is known.
+        let blame = matches!(result, Some(Refusal::SignatureInvalid | Refusal::Malformed));
+        if blame && !is_transfer {
+            self.state().inbox.judge(one.source, false);
+        }
         if let Some(answer) = one.answer {
             out.answers.push((answer, result.map_or(Ok(()), |refusal| Err(refusal.into()))));
         }
@@ -455,12 +479,8 @@ impl Node {
         {
             let mut state = self.state();
             for heard in state.early.values_mut() {
-                if heard.iter().any(|signed| names(signed, &variant)) {
-                    let all = std::mem::take(heard).into_iter();
-                    let (ours, others) = all.partition(|signed| names(signed, &variant));
-                    *heard = others;
-                    early.extend::<std::collections::VecDeque<_>>(ours);
-                }
+                let keys = Checkpoint::ALL.map(|checkpoint| (variant, checkpoint));
+                early.extend(keys.iter().filter_map(|key| heard.remove(key)));
             }
         }
         let from = sponsor.unwrap_or_else(|| self.public());
@@ -491,7 +511,7 @@ impl Node {
     /// Judges what is new, and again what an older state was judged on. Whether there is more.
     fn judge_waiting(&self, time: &Time, out: &mut Outgoing) -> Result<bool, Fatal> {
         let now = time.millis();
-        let due: Vec<_> = {
+        let (due, more) = {
             let state = self.state();
             let height = state.tip.height;
             let sits = state.sitting.iter().any(|authority| authority.key == self.public());
@@ -502,13 +522,30 @@ impl Node {
                 let to_assert = transfer && sits && !candidate.asked && !asserted;
                 candidate.judge_at <= now && (candidate.checked != Some(height) || to_assert)
             };
-            let due = state.mempool.iter().filter(|(_, candidate)| is_due(candidate));
-            due.map(|(variant, _)| *variant).take(MOST_JUDGED + 1).collect()
+            // Either kind has its share, so that a pile of heavy messages delays no transfer.
+            let (mut transfers, mut weight) = (MOST_JUDGED, WEIGHT_JUDGED);
+            let (mut due, mut more) = (Vec::new(), false);
+            for (variant, candidate) in state.mempool.iter() {
+                if !is_due(candidate) {
+                    continue;
+                }
+                let left = match *candidate.tx {
+                    Transaction::Transfer(_) => &mut transfers,
+                    _ => &mut weight,
+                };
+                if *left == 0 {
+                    more = true;
+                    continue;
+                }
+                *left = left.saturating_sub(candidate.tx.weight().max(1));
+                due.push(*variant);
+            }
+            (due, more)
         };
-        for variant in due.iter().take(MOST_JUDGED) {
+        for variant in &due {
             self.judge(variant, time, out)?;
         }
-        Ok(due.len() > MOST_JUDGED)
+        Ok(more)
     }
 
     /// Tries the rules on a waiting transaction, and signs what this authority has to say. Returns
@@ -745,7 +782,7 @@ impl Node {
         if !given_up.is_empty() {
             let wanted = &state.wanted;
             for heard in state.early.values_mut() {
-                heard.retain(|signed| wanted.contains(&variant_of(signed)));
+                heard.retain(|(variant, _), _| wanted.contains(variant));
             }
         }
         for (from, variants) in requests {
@@ -780,15 +817,6 @@ fn message(candidate: &Candidate) -> Gossip {
     let mut assertions = candidate.assertions();
     assertions.truncate(MAX_ASSERTIONS);
     Gossip::Transaction { transaction: (*candidate.tx).clone(), assertions }
-}
-
-fn variant_of(signed: &SignedAssertion) -> Variant {
-    let said = &signed.assertion;
-    Variant { transaction: said.transaction, proof_hash: said.proof_hash }
-}
-
-fn names(signed: &SignedAssertion, variant: &Variant) -> bool {
-    variant_of(signed) == *variant
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -9,11 +9,14 @@ use common::ledger::{World, authority_keys, genesis};
 use placet_ledger::Backend;
 use placet_node::mempool::{Candidate, Capacity, MAX_RIVALS, Mempool, NoRoom};
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
+use placet_protocol::block::{MAX_BLOCK_WEIGHT, entries_fit};
+use placet_protocol::credential::Jurisdiction;
 use placet_protocol::field::AssetId;
 use placet_protocol::genesis::{Authority, Checkpoint, NetworkKind};
 use placet_protocol::gossip::Variant;
 use placet_protocol::signing::VerifyKey;
 use placet_protocol::statement::ProofBytes;
+use placet_protocol::transaction::policy::MAX_RULES;
 use placet_protocol::transaction::{Transaction, TransferTransaction};
 use placet_protocol::wire::Wire;
 
@@ -206,4 +209,38 @@ fn an_approval_by_a_rule_of_ones_own_gives_no_hope() {
     assert!(one.hear(discretionary(1)));
     assert!(one.is_hopeless(&sitting()), "four have approved, two of them to no purpose");
     assert_eq!(one.endorsement(5, &sitting()), None);
+}
+
+#[test]
+fn a_pile_of_heavy_messages_neither_overfills_a_block_nor_delays_transfers() {
+    let mut world = world();
+    let mut pool = Mempool::new(Capacity { count: 1000, bytes: 1 << 24 });
+    let chain = world.chain;
+    let mut put = |tx: Transaction| {
+        let size = tx.to_wire().len();
+        let variant = Variant { transaction: tx.id(&chain), proof_hash: tx.proof_hash() };
+        let candidate =
+            Candidate { checked: Some(0), ..Candidate::new(Arc::new(tx), size, None, 0) };
+        pool.add(variant, candidate).unwrap();
+    };
+    for n in 0..40 {
+        let mut registration = world.registration(&format!("heavy {n}"));
+        let rule = *registration.policy.rules.values().next().unwrap();
+        let code = |n| Jurisdiction::new(n).unwrap();
+        registration.policy.rules = (0..MAX_RULES as u16).map(|n| (code(n), rule)).collect();
+        put(world.register(registration));
+    }
+    let light = world.register(world.registration("light"));
+    put(light.clone());
+    for _ in 0..3 {
+        put(Transaction::Transfer(transfer(&mut world)));
+    }
+    let entries = pool.ready(5, &sitting(), &BTreeSet::new(), 2, 1 << 24);
+    assert!(entries_fit(&entries));
+    let weight: usize = entries.iter().map(|entry| entry.transaction.weight()).sum();
+    assert!(weight <= MAX_BLOCK_WEIGHT && weight > MAX_BLOCK_WEIGHT * 9 / 10);
+    // Transfers have their own share, and what is light goes beside what is too heavy.
+    let transfers = entries.iter().filter(|entry| entry.transaction.proof().is_some());
+    assert_eq!(transfers.count(), 2);
+    assert!(entries.iter().any(|entry| entry.transaction == light));
 }
