@@ -5,8 +5,7 @@ use placet_evm::{Address, TokenTransfer, Word, calls, inputs, proof_words};
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
 use placet_prover::ProofSeed;
-use placet_wallet::explain;
-use placet_wallet::holder::Request;
+use placet_wallet::holder::{PlanError, Request};
 use serde_json::json;
 
 use crate::app::App;
@@ -58,10 +57,7 @@ pub fn run(app: &mut App, name: &Name, target: &Target, wish: &Wish) -> Result<R
         deadline: draft.public.now.saturating_add(wish.duration),
     };
     draft.public.binding = transfer.binding(&draft.public);
-    draft.check().map_err(|violation| {
-        let code = explain::clause(violation);
-        Failure::new(Exit::Clause, code, explain::explain(violation), explain::remedy(violation))
-    })?;
+    draft.check().map_err(|violation| Failure::from(PlanError::Violated(violation)))?;
     let prover = wallet.chain.prover(&circuit.pin())?;
     let proof = {
         let _working = app.progress.spinner("proving");
