@@ -37,8 +37,8 @@ pub enum NetworkError {
     /// Caught lying, and nobody else is there.
     #[error("no node is left that can be trusted: add the addresses of other nodes")]
     Distrusted,
-    /// Neither final nor refused for too long.
-    #[error("the authorities have not decided in time: sync later")]
+    /// Neither final nor refused by all for too long.
+    #[error("the authorities have not decided in time, or not every node answers: sync later")]
     Undecided,
 }
 

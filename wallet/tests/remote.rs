@@ -155,6 +155,38 @@ fn one_node_alone_cannot_refuse() {
 }
 
 #[test]
+fn a_liar_cannot_refuse_while_the_honest_node_is_silent() {
+    let (mut stage, transaction) = stage();
+    let nodes = stage.nodes([Manner::Naysayer, Manner::Honest]);
+    let network = remote(&stage.network, &nodes);
+    nodes[1].kill();
+    let refused = stage.holder.submit(&network, transaction.clone());
+    assert!(matches!(refused, Err(SendError::Unknown(NetworkError::Undecided))), "{refused:?}");
+    // Kept, and taken up when the other is back.
+    assert_eq!(stage.holder.pending().len(), 1);
+    nodes[1].revive();
+    let results = stage.holder.resubmit(&network).unwrap();
+    assert!(matches!(results[..], [Ok(_)]), "{results:?}");
+    let again = network.submit(&Transaction::Transfer(transaction)).unwrap();
+    assert_eq!(again.height, stage.height());
+}
+
+#[test]
+fn a_node_that_was_caught_stays_caught_whatever_it_answers_later() {
+    let (stage, _) = stage();
+    let nodes = stage.nodes([Manner::Forger, Manner::Honest]);
+    let network = remote(&stage.network, &nodes);
+    stage.fresh().sync(&network, &mut quiet).unwrap();
+    let caught = [(nodes[0].url.clone(), Trouble::Forged)];
+    assert_eq!(network.troubles(), caught);
+    // Its status is in order, and clears it of nothing.
+    assert!(network.standings().iter().all(|(_, status)| status.is_ok()));
+    assert_eq!(network.troubles(), caught);
+    network.advance(60).unwrap();
+    assert_eq!(network.troubles(), caught);
+}
+
+#[test]
 fn a_refusal_by_all_shows_what_authorities_signed_and_nothing_else() {
     let (mut stage, transaction) = stage();
     let nodes = stage.nodes([Manner::Naysayer, Manner::Naysayer]);

@@ -1,6 +1,8 @@
 //! A transaction from sending to its end, over all nodes: sent again where a node does not know it,
-//! final only with a receipt, refused only if no node that answers says otherwise. Sending it twice
-//! is safe: it has one id, and what it changes can be changed once.
+//! final only with a receipt, refused only if every node that is not known to lie answers, and none
+//! says otherwise. Where one is silent, the one that refuses may be the liar: then the end is unknown,
+//! and the wallet keeps what it sent. Sending it twice is safe: it has one id, and what it changes can
+//! be changed once. A transaction made anew has another id, and would be executed as well.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,6 +28,8 @@ enum Round {
     Final(Submitted),
     Waiting,
     Refused(Rejection),
+    /// Somebody refuses it, but not everybody answers.
+    Doubt,
     Silence,
 }
 
@@ -41,6 +45,8 @@ impl Remote {
         let mut sent = BTreeSet::new();
         let start = self.timer.elapsed();
         let (mut heard, mut surveyed) = (start, start);
+        // Since when some node refuses it while another is silent.
+        let mut doubt = None;
         let mut pause = self.patience.pause;
         loop {
             let now = self.timer.elapsed();
@@ -51,7 +57,17 @@ impl Remote {
             match self.round(id, &bytes, &mut sent, everybody) {
                 Round::Final(submitted) => return Ok(submitted),
                 Round::Refused(rejection) => return Err(SubmitError::Rejected(rejection)),
-                Round::Waiting => heard = self.timer.elapsed(),
+                Round::Waiting => {
+                    heard = self.timer.elapsed();
+                    doubt = None;
+                }
+                Round::Doubt => {
+                    let now = self.timer.elapsed();
+                    heard = now;
+                    if now - *doubt.get_or_insert(now) >= self.patience.silence {
+                        return Err(NetworkError::Undecided.into());
+                    }
+                }
                 Round::Silence => {}
             }
             let now = self.timer.elapsed();
@@ -68,7 +84,7 @@ impl Remote {
 
     /// Asks nodes until one has the transaction, or all.
     fn round(&self, id: TxId, bytes: &[u8], sent: &mut BTreeSet<usize>, everybody: bool) -> Round {
-        let (mut waiting, mut refusal) = (false, None);
+        let (mut waiting, mut refusal, mut silent) = (false, None, false);
         for index in self.order() {
             let first = sent.insert(index);
             let word = self.note(index, self.word(&self.nodes[index], id, bytes, first));
@@ -98,13 +114,15 @@ impl Remote {
                     }
                 }
                 // Not taken in, so it is sent again.
-                Err(_) => {
+                Err(trouble) => {
                     sent.remove(&index);
+                    silent |= !trouble.is_final();
                 }
             }
         }
         match (waiting, refusal) {
             (true, _) => Round::Waiting,
+            (false, Some(_)) if silent => Round::Doubt,
             (false, Some(rejection)) => Round::Refused(rejection),
             (false, None) => Round::Silence,
         }

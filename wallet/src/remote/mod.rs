@@ -1,8 +1,8 @@
 //! A network behind HTTP: several nodes, none of which is trusted. Spec §13.
 //!
 //! What a node says about blocks is checked by the view, what it says about a transaction's end by
-//! a receipt; a refusal is believed only if no reachable node says otherwise. A node that is silent
-//! rests for a while, one that was caught lying is asked nothing more.
+//! a receipt; a refusal is believed only if every node answers and none says otherwise. A node that is
+//! silent rests for a while, one that was caught lying is asked nothing more.
 
 mod follow;
 mod http;
@@ -236,6 +236,10 @@ impl Remote {
     /// Remembers how a node did.
     fn note<T>(&self, index: usize, answer: Result<T, Trouble>) -> Result<T, Trouble> {
         let node = &self.nodes[index];
+        // Once caught, always caught: a good answer to another question clears nobody.
+        if node.trouble.get().is_some_and(Trouble::is_final) {
+            return answer;
+        }
         match &answer {
             Ok(_) => {
                 node.trouble.set(None);

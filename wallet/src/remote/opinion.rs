@@ -14,7 +14,7 @@ const MAX_TEXT: usize = 300;
 /// One authority's verdict at one checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Name of the authority: the genesis' one, or the node's for who was appointed later.
+    /// Name of the authority by the genesis.
     pub authority: String,
     /// Its key.
     pub key: VerifyKey,
@@ -31,7 +31,8 @@ pub struct Opinion {
 }
 
 impl Opinion {
-    /// Those of a node's list that authorities signed for this transaction.
+    /// Those of a node's list that authorities of the genesis signed for this transaction. Anybody can
+    /// make a key and sign: of others, who may have been appointed later, nothing is shown.
     pub(super) fn verified(list: &[api::Opinion], id: TxId, genesis: &Genesis) -> Vec<Self> {
         let chain = genesis.chain_id();
         let one = |told: &api::Opinion| {
@@ -42,9 +43,8 @@ impl Opinion {
                 return None;
             }
             let key = signed.authority;
-            let name = genesis.authority(&key).map(|authority| authority.name.clone());
             Some(Self {
-                authority: name.unwrap_or_else(|| plain(&told.authority)),
+                authority: genesis.authority(&key)?.name.clone(),
                 key,
                 checkpoint: assertion.checkpoint,
                 verdict: assertion.verdict,

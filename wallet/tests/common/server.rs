@@ -284,6 +284,8 @@ fn refusal() -> api::Problem {
 
 /// One that an authority signed, and one that the node made up.
 fn opinions(network: &FakeNetwork, id: TxId) -> Vec<api::Opinion> {
+    // Somebody signs for the transaction, and the node calls it an authority.
+    let nobody = SigningKey::from_seed(&[0x77; 32]);
     let one = |key: &SigningKey, shown: TxId| {
         let assertion = Assertion {
             transaction: shown,
@@ -309,7 +311,7 @@ fn opinions(network: &FakeNetwork, id: TxId) -> Vec<api::Opinion> {
             assertion: hex::encode(signed.to_wire()),
         }
     };
-    vec![one(&network.keys[1], id), one(&network.keys[2], TxId([9; 32]))]
+    vec![one(&network.keys[1], id), one(&network.keys[2], TxId([9; 32])), one(&nobody, id)]
 }
 
 struct RealTime(Instant);
