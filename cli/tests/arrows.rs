@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("params", &["protocol"]),
     ("registry", &["protocol"]),
     ("verifier", &["params"]),
-    ("evm", &["verifier"]),
+    ("evm", &["params"]),
     ("prover", &["circuits", "params", "verifier"]),
     ("snarkjs", &["params"]),
     ("setup", &["circuits", "prover", "params", "snarkjs"]),

@@ -258,8 +258,8 @@ contract PlacetCompliance is ICompliance {
     // ---- proofs ----
 
     /// Anybody may hand in a proof: everything that it permits is bound in it. One permission for
-    /// (from, to, amount) comes of it; while it lives no second one for the same three is taken, so
-    /// there is nothing to count.
+    /// (from, to, amount) comes of it. While it lives, only one that lasts longer takes its place,
+    /// so there is nothing to count, and nobody keeps another out with one that is about to end.
     /// @param proof A, B (imaginary parts first) and C
     /// @param inputs the public inputs in the order of the specification
     /// @param deadline last second at which the permission is good
@@ -286,7 +286,8 @@ contract PlacetCompliance is ICompliance {
         if (nfPosition == nfDelivery) revert NullifiersEqual();
         if (used[nfPosition] || used[nfDelivery]) revert NullifierUsed();
         bytes32 key = _permissionKey(from, to, amount);
-        if (_isGood(permissions[key])) revert PermissionExists();
+        Permission memory living = permissions[key];
+        if (_isGood(living) && deadline <= living.deadline) revert PermissionExists();
         // Last, because dear. It also refuses inputs that are not canonical, so that nothing above
         // was compared in a second form. A static call: the verifier can change nothing.
         if (!VERIFIER.verify(proof, inputs)) revert ProofRefused();

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use placet_params::VerifyingKey;
+use placet_params::{Origin, VerifyingKey};
 use placet_protocol::statement::Statement;
 
 use crate::proof::{g1, g2};
@@ -66,9 +66,22 @@ pub fn verifier_source<S: Statement>(key: &VerifyingKey<S>) -> String {
     TEMPLATE
         .replace("{{SOLC}}", SOLC_VERSION)
         .replace("{{STATEMENT}}", S::NAME)
+        .replace("{{ORIGIN}}", &origin(key.origin()))
         .replace("{{DIGEST}}", &key.circuit().to_string())
         .replace("{{CIRCUIT}}", &Word(key.hash().0).to_hex())
         .replace("{{INPUTS}}", &S::PUBLIC_INPUTS.to_string())
         .replace("{{CONSTANTS}}\n", &constants)
         .replace("{{SUM}}\n", &sum)
+}
+
+/// What a reader of the contract must know of the key, as lines of its notice.
+fn origin(origin: Origin) -> String {
+    match origin {
+        Origin::Dev => "A DEVELOPMENT KEY: one machine made it and could forge proofs. Do not deploy\n\
+                        /// this where anything has a value."
+            .to_owned(),
+        Origin::Ceremony { transcript } => {
+            format!("The key names the ceremony with transcript\n/// {transcript}.")
+        }
+    }
 }

@@ -554,6 +554,26 @@ fn one_permission_at_a_time_for_one_transfer() {
     assert_eq!(world.balance(account(BOB)), 200);
 }
 
+#[test]
+fn a_permission_that_lasts_longer_takes_the_place_of_one_about_to_end() {
+    let mut world = world();
+    let long = world.transfer();
+    // Somebody hands in one for the same three that ends with this very block.
+    let short = TokenTransfer { deadline: NOW + 1, ..long };
+    let squatter = prove_for(example(Mode::Absent, true), &short);
+    let note = Roots {
+        note_root: NoteRoot::new(word_of(&squatter)),
+        ..later(world.roots(ordinary().0), 1)
+    };
+    world.machine.time = NOW + 1;
+    assert_eq!(world.post(&note), DONE);
+    assert_eq!(world.authorise(&squatter, &short), DONE);
+    assert_eq!(world.authorise(ordinary().1, &long), DONE);
+    world.machine.time = NOW + 2;
+    assert_eq!(world.move_tokens(account(ALICE), account(BOB), 100), yes());
+    assert_eq!(world.move_tokens(account(ALICE), account(BOB), 100), error("NotCompliant"));
+}
+
 fn word_of(proven: &Proven) -> ark_bn254::Fr {
     proven.public.position_root.get()
 }

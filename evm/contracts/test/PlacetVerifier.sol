@@ -5,6 +5,8 @@ pragma solidity 0.8.37;
 ///
 /// @notice Written by `placet evm verifier` for one verifying key; the constants below are that
 /// key. Circuit digest 4946e053ef71d816ad1e1ec079bc6e1b6f2605285bbe75aaa352912b3a183526.
+/// A DEVELOPMENT KEY: one machine made it and could forge proofs. Do not deploy
+/// this where anything has a value.
 ///
 /// @dev A proof (A, B, C) for the inputs x_1, ..., x_n holds if
 ///
