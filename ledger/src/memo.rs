@@ -131,7 +131,6 @@ impl Ledger {
                     // What is no list is refused when it is executed.
                     let _ = self.roots.sanctions_root(&tx.message.subjects);
                 }
-                Transaction::ChangeCircuits(tx) => self.prepare_circuit(tx),
                 _ => {}
             }
         }

@@ -26,10 +26,6 @@ use crate::checkpoint::Opinion;
 /// Most different transactions that wait for one nullifier.
 pub const MAX_RIVALS: usize = 4;
 
-/// How many changes of circuits and authorities are taken in although the mempool is full: a flood
-/// of other transactions must not keep out the switch that ends it.
-pub const URGENT_PLACES: usize = 4;
-
 /// Bounds of the mempool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
@@ -186,11 +182,6 @@ fn spends(tx: &Transaction) -> Vec<Nullifier> {
     }
 }
 
-/// Whether a transaction goes before all others: the authorities' switches.
-fn is_urgent(tx: &Transaction) -> bool {
-    matches!(tx, Transaction::ChangeCircuits(_) | Transaction::ChangeAuthorities(_))
-}
-
 /// Everything that waits, in order of arrival.
 #[derive(Debug)]
 pub struct Mempool {
@@ -199,8 +190,6 @@ pub struct Mempool {
     order: BTreeMap<u64, Variant>,
     rivals: BTreeMap<[u8; 32], BTreeSet<TxId>>,
     bytes: usize,
-    /// How many of them are urgent.
-    urgent: usize,
     next: u64,
 }
 
@@ -213,7 +202,6 @@ impl Mempool {
             order: BTreeMap::new(),
             rivals: BTreeMap::new(),
             bytes: 0,
-            urgent: 0,
             next: 0,
         }
     }
@@ -280,9 +268,7 @@ impl Mempool {
         if others && (sponsor.is_none() || variants.any(|(_, known)| known.sponsor == sponsor)) {
             return Err(NoRoom::Variant);
         }
-        let full =
-            self.candidates.len() >= self.capacity.count || self.bytes + size > self.capacity.bytes;
-        if full && !(is_urgent(tx) && self.urgent < URGENT_PLACES) {
+        if self.candidates.len() >= self.capacity.count || self.bytes + size > self.capacity.bytes {
             return Err(NoRoom::Full);
         }
         let crowded = spends(tx).iter().any(|nullifier| {
@@ -305,7 +291,6 @@ impl Mempool {
             self.rivals.entry(nullifier.to_bytes()).or_default().insert(variant.transaction);
         }
         self.bytes += candidate.size;
-        self.urgent += usize::from(is_urgent(&candidate.tx));
         self.order.insert(self.next, variant);
         self.candidates.insert(variant, (self.next, candidate));
         self.next += 1;
@@ -320,7 +305,6 @@ impl Mempool {
             let (number, candidate) = self.candidates.remove(&variant).expect("it was just listed");
             self.order.remove(&number);
             self.bytes -= candidate.size;
-            self.urgent -= usize::from(is_urgent(&candidate.tx));
             for nullifier in spends(&candidate.tx) {
                 let key = nullifier.to_bytes();
                 if let Some(rivals) = self.rivals.get_mut(&key) {
@@ -335,8 +319,7 @@ impl Mempool {
         gone
     }
 
-    /// What a block at `height` may hold, changes of circuits and authorities before all others, then
-    /// in order of arrival: at most one variant of each
+    /// What a block at `height` may hold, in order of arrival: at most one variant of each
     /// transaction, none of `besides`, at most `count` transfers, messages of at most a block's
     /// weight, together at most `bytes`. Transfers and messages each have their own share, of bytes
     /// the messages hardly more than half: however many of one kind wait, the other goes on. A
@@ -354,9 +337,7 @@ impl Mempool {
         let (mut left, mut transfers) = (bytes, 0);
         let (mut weight, mut message_bytes) = (MAX_BLOCK_WEIGHT, MESSAGE_BYTES.min(bytes));
         let mut entries = Vec::new();
-        let urgent = self.iter().filter(|(_, candidate)| is_urgent(&candidate.tx));
-        let others = self.iter().filter(|(_, candidate)| !is_urgent(&candidate.tx));
-        for (variant, candidate) in urgent.chain(others) {
+        for (variant, candidate) in self.iter() {
             if transfers >= count && weight == 0 {
                 break;
             }
