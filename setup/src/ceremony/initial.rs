@@ -182,18 +182,24 @@ fn points<C: SWCurveConfig<ScalarField = Fr>>(
     variables: usize,
     collect: impl Fn(usize, &mut Terms<'_, C>) + Sync,
 ) -> Vec<Affine<C>> {
-    let sums: Vec<Projective<C>> = (0..variables)
+    let gather = |column| {
+        let (mut points, mut scalars) = (Vec::new(), Vec::new());
+        collect(column, &mut Terms { points: &mut points, scalars: &mut scalars });
+        (points, scalars)
+    };
+    // Short columns side by side; the few long ones after each other, each by all threads.
+    let mut sums: Vec<Option<Projective<C>>> = (0..variables)
         .into_par_iter()
-        .map_init(
-            || (Vec::new(), Vec::new()),
-            |(points, scalars), column| {
-                points.clear();
-                scalars.clear();
-                collect(column, &mut Terms { points, scalars });
-                combine::sum(points, scalars)
-            },
-        )
+        .map(|column| {
+            let (points, scalars) = gather(column);
+            (points.len() < combine::LONG).then(|| combine::sum_alone(&points, &scalars))
+        })
         .collect();
+    for (column, sum) in sums.iter_mut().enumerate().filter(|(_, sum)| sum.is_none()) {
+        let (points, scalars) = gather(column);
+        *sum = Some(combine::sum(&points, &scalars));
+    }
+    let sums: Vec<_> = sums.into_iter().flatten().collect();
     Projective::normalize_batch(&sums)
 }
 
