@@ -1,7 +1,7 @@
 //! `placet ceremony`: keys whose trapdoor nobody knows. One file in, one file out, nothing goes
 //! over a network, and no file is overwritten. Spec §12.4; docs/guides/ceremony.md.
 
-mod files;
+pub(crate) mod files;
 mod phase1;
 mod phase2;
 

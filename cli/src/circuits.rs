@@ -4,13 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use placet_params::transcript::{self, Transcript};
+use placet_params::transcript::{self, ContributionKind, Transcript};
 use placet_params::{CircuitDigest, KeyPolicy, Origin, VerifyingKey};
 use placet_protocol::circuit::{CircuitEntry, CircuitId, Standing};
 use placet_protocol::genesis::{NetworkKind, Sha256Digest};
 use placet_protocol::request::Request;
 use placet_protocol::statement::Statement;
-use placet_protocol::transaction::circuits::{MAX_TRANSCRIPT_BYTES, NewCircuit};
+use placet_protocol::transaction::circuits::{
+    MAX_BEACON_EXPONENT, MAX_TRANSCRIPT_BYTES, NewCircuit,
+};
 use placet_protocol::transaction::{
     ChangeCircuits, CircuitChange, NumberedCircuitChange, Transaction,
 };
@@ -195,6 +197,19 @@ fn new_circuit(chain: &Chain, path: &Path, activation: u64) -> Result<(NewCircui
             Some(transcript)
         }
     };
+    let slow = transcript.iter().flat_map(|transcript| &transcript.record.contributions).any(
+        |contribution| match contribution.kind {
+            ContributionKind::Beacon { iterations_exp, .. } => iterations_exp > MAX_BEACON_EXPONENT,
+            ContributionKind::Participant { .. } => false,
+        },
+    );
+    if slow {
+        return Err(Failure::input(
+            "transcript",
+            format!("the ceremony's beacon is hashed more than 2^{MAX_BEACON_EXPONENT} times"),
+            "close the ceremony with a smaller --iterations-exp: every replica repeats it",
+        ));
+    }
     let bytes = transcript.as_ref().map(Transcript::to_bytes);
     if bytes.as_ref().is_some_and(|bytes| bytes.len() > MAX_TRANSCRIPT_BYTES) {
         return Err(Failure::input(
@@ -250,23 +265,11 @@ fn deactivate(
     let chain = app.chain()?;
     let (circuits, tip) = known(app, &chain)?;
     let circuit = find(&circuits, text)?.id;
-    // The next block may hold the change, and the one after it obeys. A request that is carried
-    // around names a height that it can still reach.
-    let soonest = tip + 2;
-    let height = match (height, out) {
-        (Some(height), _) => height,
-        (None, None) => soonest,
-        (None, Some(_)) => {
-            return Err(Failure::new(
-                Exit::Usage,
-                "usage",
-                "a request that goes around needs a height",
-                format!("add --height, above {soonest} by the blocks that approvals may take"),
-            ));
-        }
-    };
+    // The next block may hold the change, and the one after it obeys. A height that has passed when
+    // the approvals are there means as soon as can be.
+    let height = height.unwrap_or(tip + 2);
     let change = CircuitChange::Deactivate { circuit, height };
-    propose(&chain, circuits.changes + 1, change, out)
+    propose(&chain, NumberedCircuitChange::UNORDERED, change, out)
 }
 
 /// Writes the request, or submits it with the keys that a development network stores.
@@ -302,6 +305,10 @@ fn submit(chain: &Chain, request: &Request, files: &[PathBuf]) -> Result<Report>
     let change = request.as_circuits().ok_or_else(wrong_request)?;
     let approvals = approvals(chain, request, files)?;
     let number = change.number;
+    let deactivated = match &change.change {
+        CircuitChange::Deactivate { circuit, height } => Some((*circuit, *height)),
+        CircuitChange::Add(_) => None,
+    };
     let (text, mut json) = match &change.change {
         CircuitChange::Add(new) => {
             let id = new.id().map(|id| id.to_string()).unwrap_or_default();
@@ -310,13 +317,21 @@ fn submit(chain: &Chain, request: &Request, files: &[PathBuf]) -> Result<Report>
                 json!({ "did": "added", "circuit": id, "activation": new.activation }),
             )
         }
-        CircuitChange::Deactivate { circuit, height } => (
-            format!("circuit {circuit} is switched off from height {height}"),
-            json!({ "did": "deactivated", "circuit": circuit.to_string(), "deactivation": height }),
-        ),
+        CircuitChange::Deactivate { circuit, .. } => {
+            (String::new(), json!({ "did": "deactivated", "circuit": circuit.to_string() }))
+        }
     };
     let transaction = Transaction::ChangeCircuits(ChangeCircuits::new(change, approvals));
     let done = chain.execute(&transaction)?;
+    // A height that had passed means the block after this one.
+    let text = match &deactivated {
+        Some((circuit, height)) => {
+            let end = (*height).max(done.height + 1);
+            merge(&mut json, json!({ "deactivation": end }));
+            format!("circuit {circuit} is switched off from height {end}")
+        }
+        None => text,
+    };
     merge(
         &mut json,
         json!({ "number": number, "transaction": done.id.to_string(), "height": done.height }),
@@ -332,20 +347,25 @@ fn check(app: &mut App, path: &Path, origins: &Origins) -> Result<Report> {
     let (circuits, tip) = known(app, &chain)?;
     let mut content = circuit_change(&change);
     let mut checked = vec!["number".to_owned(), "heights".to_owned()];
-    if change.number != circuits.changes + 1 {
+    let expected = match &change.change {
+        CircuitChange::Add(_) => circuits.changes + 1,
+        CircuitChange::Deactivate { .. } => NumberedCircuitChange::UNORDERED,
+    };
+    if change.number != expected {
         return Err(refused(format!(
-            "the request has number {}, the next change is number {}",
+            "the request has number {}, this change needs number {expected}",
             change.number,
-            circuits.changes + 1
         )));
     }
     match &change.change {
         CircuitChange::Deactivate { circuit, height } => {
             let entry = circuits.get(circuit).ok_or_else(|| unknown(circuit))?;
-            if *height <= tip + 1 || entry.deactivation.is_some_and(|end| end <= *height) {
-                return Err(refused(format!(
-                    "height {height} is not in the future, or later than decided before"
-                )));
+            // A height that has passed is no fault: it means as soon as can be.
+            let end = (*height).max(tip + 2);
+            if entry.deactivation.is_some_and(|known| known <= end) {
+                return Err(refused(
+                    "the end of this circuit is decided, and it is not later".to_owned(),
+                ));
             }
         }
         CircuitChange::Add(new) => {

@@ -1,13 +1,11 @@
 //! `placet network genesis`: the genesis of a network that is not for development, made only from
 //! keys whose ceremony was verified in full. Spec §12.4, §13.2.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use placet_params::policy::accept;
-use placet_params::transcript::{PtauHash, Transcript};
+use placet_params::transcript::Transcript;
 use placet_params::{CircuitDigest, VerifyingKey};
 use placet_protocol::genesis::{
     Authority, Genesis, NetworkKind, NetworkParams, PinnedCircuit, Sha256Digest,
@@ -15,14 +13,13 @@ use placet_protocol::genesis::{
 use placet_protocol::signing::VerifyKey;
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
-use placet_setup::ceremony::{Step, finalize};
-use placet_snarkjs::ptau::{self, Ptau};
-use placet_snarkjs::zkey::Zkey;
+use placet_setup::ceremony::finalize;
 use placet_wallet::files::{Existing, write_atomically};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::App;
+use crate::ceremony::files::{PtauOptions, Show, open_key};
 use crate::fail::{Exit, Failure, Result};
 use crate::output::{Report, fields};
 use crate::{keyfiles, time};
@@ -39,6 +36,10 @@ pub struct Origins {
     /// The powers of tau that the ceremony started from
     #[arg(long, value_name = "FILE", requires = "zkey")]
     ptau: Option<PathBuf>,
+    /// Take powers of tau that are not one of the public ceremony's; they are checked in full, and
+    /// whether somebody knows their tau is yours to judge
+    #[arg(long, requires = "ptau")]
+    accept_unknown_ptau: bool,
 }
 
 /// What a genesis is made of.
@@ -111,18 +112,18 @@ pub fn vouch(
             "add --zkey FILE and --ptau FILE: what the ceremony left and what it started from",
         ));
     };
-    let task = app.progress.bar("verifying the ceremony");
-    let watch = |step: Step| task.at(step.done, step.of);
+    let show = Show::new(app);
     let evidence = |error: &(dyn std::error::Error + 'static)| {
         Failure::from_error(Exit::Evidence, "ceremony", error)
     };
-    let hash = hash(ptau, &task)?;
-    let file = File::open(ptau).map_err(|error| Failure::file(ptau, &error))?;
-    let mut powers = Ptau::open(BufReader::new(file)).map_err(|error| evidence(&error))?;
-    let last = Zkey::load(zkey).map_err(|error| evidence(&error))?;
-    let made = finalize::<Transfer, _>(&last, &mut powers, hash, &watch)
+    let options =
+        PtauOptions { ptau: ptau.clone(), accept_unknown_ptau: origins.accept_unknown_ptau };
+    let mut powers = options.open(&show)?;
+    let hash = powers.hash;
+    let last = open_key(zkey)?;
+    let made = finalize::<Transfer, _>(&last, &mut powers.file, hash, &|step| show.step(step))
         .map_err(|error| evidence(&error))?;
-    drop(task);
+    drop(show);
     if made.transcript != *transcript || made.key.verifying_key().hash() != key.hash() {
         return Err(Failure::new(
             Exit::Evidence,
@@ -133,19 +134,11 @@ pub fn vouch(
     }
     let contributions = transcript.record.contributions.len().saturating_sub(1);
     Ok(vec![
-        format!("powers of tau {}…", &hash.to_string()[..16]),
+        format!("powers of tau {}, BLAKE2b-512 {hash}", powers.text()),
         "the key's points from powers of tau and this program's circuit".to_owned(),
         format!("{contributions} contributions in their order, and the beacon behind them"),
         "key and transcript name each other".to_owned(),
     ])
-}
-
-/// BLAKE2b-512 of a file of powers of tau.
-fn hash(path: &Path, task: &crate::progress::Task) -> Result<PtauHash> {
-    let failed = |error: std::io::Error| Failure::file(path, &error);
-    let file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    ptau::hash(BufReader::new(file), &mut |done| task.at(done, length)).map_err(failed)
 }
 
 /// Makes the genesis.

@@ -315,6 +315,10 @@ impl Ledger {
     }
 
     /// A consistent view of the committed state; later commits do not change it.
+    pub(crate) fn circuits(&self) -> &CircuitMemo {
+        &self.circuits
+    }
+
     pub(crate) fn read(&self) -> Result<ReadTransaction, LedgerError> {
         Ok(self.store.begin_read().map_err(redb::Error::from)?)
     }

@@ -131,6 +131,7 @@ impl Ledger {
                     // What is no list is refused when it is executed.
                     let _ = self.roots.sanctions_root(&tx.message.subjects);
                 }
+                Transaction::ChangeCircuits(tx) => self.prepare_circuit(tx),
                 _ => {}
             }
         }

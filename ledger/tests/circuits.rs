@@ -7,9 +7,12 @@ mod common;
 
 use std::sync::Arc;
 
+use ark_bn254::Fr;
+use ark_ec::CurveGroup;
 use ceremony::{ceremony, plain_points};
 use common::{Scripted, World, authority_keys, genesis};
 use placet_ledger::{Backend, BadBlock, Ledger, Refusal, TimeBound};
+use placet_params::transcript::ContributionKind;
 use placet_params::{CircuitDigest, Origin, VerifyingKey};
 use placet_protocol::assertion::{Assertion, SignedAssertion, Verdict};
 use placet_protocol::block::{Block, Entry};
@@ -18,7 +21,7 @@ use placet_protocol::example::pinned_circuit;
 use placet_protocol::field::AssetId;
 use placet_protocol::genesis::{Checkpoint, Genesis, NetworkKind, PinnedCircuit, Sha256Digest};
 use placet_protocol::statement::Statement;
-use placet_protocol::transaction::circuits::{CircuitChange, NewCircuit};
+use placet_protocol::transaction::circuits::{CircuitChange, NewCircuit, NumberedCircuitChange};
 use placet_protocol::transaction::{ConvictAuthority, Transaction, TransferTransaction};
 use placet_protocol::transfer::Transfer;
 
@@ -34,9 +37,10 @@ fn height(world: &World) -> u64 {
 
 /// A circuit of a development network; `n` tells them apart.
 fn circuit(n: u8, activation: u64) -> NewCircuit {
+    let mut points = plain_points::<Transfer>();
+    points.alpha_g1 = (points.alpha_g1 * Fr::from(n)).into_affine();
     let key: VerifyingKey<Transfer> =
-        VerifyingKey::from_parts(plain_points::<Transfer>(), CircuitDigest([n; 32]), Origin::Dev)
-            .unwrap();
+        VerifyingKey::from_parts(points, CircuitDigest([n; 32]), Origin::Dev).unwrap();
     NewCircuit {
         statement: Transfer::NAME.into(),
         circuit_digest: Sha256Digest([n; 32]),
@@ -50,8 +54,12 @@ fn add(world: &World, number: u64, new: NewCircuit) -> Transaction {
     world.circuits(number, CircuitChange::Add(new), 3)
 }
 
-fn deactivate(world: &World, number: u64, circuit: CircuitId, height: u64) -> Transaction {
-    world.circuits(number, CircuitChange::Deactivate { circuit, height }, 3)
+fn deactivate(world: &World, circuit: CircuitId, height: u64) -> Transaction {
+    world.circuits(
+        NumberedCircuitChange::UNORDERED,
+        CircuitChange::Deactivate { circuit, height },
+        3,
+    )
 }
 
 /// A good transfer but for its circuit.
@@ -100,7 +108,7 @@ fn a_circuit_is_taken_up_to_before_its_deactivation() {
     let end = height(&world) + 3;
     // In the very block that decides it, and in the next.
     let first = transfer(&mut world, asset, id);
-    world.accept(vec![deactivate(&world, 1, id, end), Transaction::Transfer(first)]);
+    world.accept(vec![deactivate(&world, id, end), Transaction::Transfer(first)]);
     let last = transfer(&mut world, asset, id);
     world.accept(vec![Transaction::Transfer(last)]);
     assert_eq!(height(&world) + 1, end);
@@ -116,32 +124,73 @@ fn a_deactivation_is_brought_forward_never_put_off_or_undone() {
     let (mut world, asset) = world();
     let id = pinned_circuit().id();
     let start = height(&world);
-    world.accept(vec![deactivate(&world, 1, id, start + 100)]);
-    for later in [start + 100, start + 101, u64::MAX] {
-        let tx = deactivate(&world, 2, id, later);
+    world.accept(vec![deactivate(&world, id, start + 100)]);
+    for later in [start + 101, u64::MAX] {
+        let tx = deactivate(&world, id, later);
         assert_eq!(world.refusal(tx), Some(Refusal::CircuitHeight));
     }
     // The kill switch: the next block.
     let soonest = height(&world) + 2;
-    let now = deactivate(&world, 2, id, soonest - 1);
-    assert_eq!(world.refusal(now), Some(Refusal::CircuitHeight));
-    world.accept(vec![deactivate(&world, 2, id, soonest)]);
+    world.accept(vec![deactivate(&world, id, soonest)]);
     assert_eq!(next(&mut world, asset, id), Some(Refusal::CircuitDeactivated));
     // Nothing brings it back.
-    let tx = deactivate(&world, 3, id, soonest + 50);
+    let tx = deactivate(&world, id, soonest + 50);
     assert_eq!(world.refusal(tx), Some(Refusal::CircuitHeight));
     // One that is deactivated before its activation is never taken.
     let start = height(&world);
     let stillborn = circuit(1, start + 3);
     let id = stillborn.id().unwrap();
-    world.accept(vec![add(&world, 3, stillborn.clone())]);
-    world.accept(vec![deactivate(&world, 4, id, start + 3)]);
+    world.accept(vec![add(&world, 1, stillborn.clone())]);
+    world.accept(vec![deactivate(&world, id, start + 3)]);
     assert_eq!(next(&mut world, asset, id), Some(Refusal::CircuitDeactivated));
     world.wait(1);
     assert_eq!(next(&mut world, asset, id), Some(Refusal::CircuitDeactivated));
     let again = NewCircuit { activation: start + 50, ..stillborn };
-    let again = add(&world, 5, again);
+    let again = add(&world, 2, again);
     assert_eq!(world.refusal(again), Some(Refusal::CircuitKnown));
+}
+
+#[test]
+fn a_deactivation_whose_height_has_passed_works_from_the_next_block_on() {
+    for late in [0, 1, 5, 6] {
+        let (mut world, asset) = world();
+        let id = pinned_circuit().id();
+        let named = height(&world) + 1;
+        let switch = deactivate(&world, id, named);
+        // Somebody makes blocks while the approvals travel.
+        for _ in 0..late {
+            world.wait(1);
+        }
+        let last = transfer(&mut world, asset, id);
+        let at = height(&world) + 1;
+        world.accept(vec![switch, Transaction::Transfer(last)]);
+        let entry = world.ledger.view().unwrap().circuit(&id).unwrap().unwrap();
+        assert_eq!(entry.deactivation, Some(at + 1), "the past stays as it was");
+        assert_eq!(next(&mut world, asset, id), Some(Refusal::CircuitDeactivated));
+    }
+}
+
+#[test]
+fn no_change_approved_before_stands_in_the_way_of_a_deactivation() {
+    let (mut world, asset) = world();
+    let id = pinned_circuit().id();
+    let soon = height(&world) + 10;
+    let switch = deactivate(&world, id, soon);
+    for number in [1, 2] {
+        let n = u8::try_from(number).unwrap();
+        world.accept(vec![add(&world, number, circuit(n, soon + 100))]);
+    }
+    world.accept(vec![switch]);
+    assert_eq!(world.ledger.view().unwrap().circuit_changes().unwrap(), 2);
+    // Nor does a deactivation burn the number of an addition.
+    world.accept(vec![add(&world, 3, circuit(3, soon + 100))]);
+    for number in [1, 3, 4] {
+        let change = CircuitChange::Deactivate { circuit: id, height: soon - 1 };
+        let tx = world.circuits(number, change, 3);
+        assert_eq!(world.refusal(tx), Some(Refusal::CircuitChangeNumber));
+    }
+    let tx = transfer(&mut world, asset, id);
+    world.accept(vec![Transaction::Transfer(tx)]);
 }
 
 #[test]
@@ -172,6 +221,27 @@ fn changes_are_numbered_and_need_a_quorum_of_sitting_authorities() {
 }
 
 #[test]
+fn a_key_that_is_known_does_not_come_back_under_another_digest() {
+    // A genesis that pins a key without its points, as every genesis does.
+    let pinned = circuit(1, 0);
+    let pin = PinnedCircuit {
+        statement: Transfer::NAME.into(),
+        circuit_digest: pinned.circuit_digest,
+        verifying_key: Sha256Digest(pinned.id().unwrap().0),
+        transcript: None,
+    };
+    let genesis = Genesis { circuits: vec![pin], ..genesis(NetworkKind::Dev) };
+    let mut world = World::of(genesis, Backend::Memory);
+    let soon = height(&world) + 10;
+    world.accept(vec![add(&world, 1, circuit(2, soon))]);
+    for n in [1, 2] {
+        let again = NewCircuit { circuit_digest: Sha256Digest([9; 32]), ..circuit(n, soon) };
+        let tx = add(&world, 2, again);
+        assert_eq!(world.refusal(tx), Some(Refusal::CircuitKnown));
+    }
+}
+
+#[test]
 fn what_is_added_must_be_a_key_of_a_known_statement_and_come_later() {
     let (mut world, _) = world();
     let soon = height(&world) + 2;
@@ -196,7 +266,7 @@ fn what_is_added_must_be_a_key_of_a_known_statement_and_come_later() {
     assert_eq!(refusal(&|new| new.points.fill(0)), Some(Refusal::CircuitKey));
     let claimed = |new: &mut NewCircuit| new.transcript = Some(vec![1; 100]);
     assert_eq!(refusal(&claimed), Some(Refusal::CircuitTranscript));
-    let unknown = deactivate(&world, 1, CircuitId([9; 32]), soon);
+    let unknown = deactivate(&world, CircuitId([9; 32]), soon);
     assert_eq!(world.refusal(unknown), Some(Refusal::CircuitUnknown));
 }
 
@@ -227,7 +297,7 @@ fn the_kill_switch_works_on_blocks_that_are_not_final() {
         world.entry(Transaction::Transfer(transfer))
     };
     let [early, late] = [entry(&mut world), entry(&mut world)];
-    let switch = deactivate(&world, 1, id, height(&world) + 2);
+    let switch = deactivate(&world, id, height(&world) + 2);
     let (parent, refused) = propose(&world, &[], vec![world.entry(switch), early]);
     // The block with the switch still takes the circuit; the next does not.
     assert_eq!((parent.entries.len(), refused), (2, vec![]));
@@ -273,7 +343,7 @@ fn replicas_and_those_who_come_later_agree_on_every_change() {
     let start = height(&world);
     let new = circuit(1, start + 3);
     let other = new.id().unwrap();
-    world.accept(vec![add(&world, 1, new), deactivate(&world, 2, id, start + 3)]);
+    world.accept(vec![add(&world, 1, new), deactivate(&world, id, start + 3)]);
     let tx = transfer(&mut world, asset, id);
     world.accept(vec![Transaction::Transfer(tx)]);
     let tx = transfer(&mut world, asset, other);
@@ -346,7 +416,7 @@ fn verdicts_are_judged_again_by_the_height_that_they_judged() {
         cases.push((verdict(&world, &pending, Some(reason)), RIGHT));
         cases.push((verdict(&world, &unknown, Some(reason)), RIGHT));
     }
-    world.accept(vec![add(&world, 1, later), deactivate(&world, 2, id, start + 3)]);
+    world.accept(vec![add(&world, 1, later), deactivate(&world, id, start + 3)]);
     // For the height before both changes bind.
     cases.push((verdict(&world, &good, None), RIGHT));
     cases.push((verdict(&world, &pending, None), CONVICTS));
@@ -420,6 +490,13 @@ fn outside_of_development_a_circuit_comes_with_its_ceremony() {
         let hearsay = (90..155).contains(&place) || (612..620).contains(&place);
         assert!(refusal == refused || (hearsay && refusal.is_none()), "byte {place}: {refusal:?}");
     }
+    // One with a beacon that takes too long for a transaction.
+    let mut slow = transcript.clone();
+    let last = slow.record.contributions.last_mut().unwrap();
+    let ContributionKind::Beacon { iterations_exp, .. } = &mut last.kind else { panic!() };
+    *iterations_exp = 21;
+    let tx = add(&world, 1, with(Some(slow.to_bytes())));
+    assert_eq!(world.refusal(tx), refused);
     // A key whose trapdoor somebody knows, with a transcript of somebody's ceremony.
     let mut forged = honest.clone();
     forged.points = VerifyingKey::<Transfer>::from_parts(

@@ -98,3 +98,17 @@ fn a_key_that_is_not_pinned_is_refused() {
     let error = Groth16Check::new(&none, &key(1, Origin::Dev), None).err();
     assert_eq!(error, Some(KeyMismatch::NotPinned));
 }
+
+#[test]
+fn a_genesis_pins_a_key_for_one_statement_only() {
+    let one = genesis(NetworkKind::Dev, &key(1, Origin::Dev), None);
+    let other = |hash| PinnedCircuit {
+        statement: "ballot".into(),
+        verifying_key: hash,
+        ..one.circuits[0].clone()
+    };
+    let with = |pin| Genesis { circuits: vec![one.circuits[0].clone(), pin], ..one.clone() };
+    assert_eq!(with(other(Sha256Digest([5; 32]))).validate(), Ok(()));
+    let same = with(other(one.circuits[0].verifying_key));
+    assert_eq!(same.validate(), Err(GenesisError::Circuits));
+}

@@ -26,6 +26,10 @@ use crate::checkpoint::Opinion;
 /// Most different transactions that wait for one nullifier.
 pub const MAX_RIVALS: usize = 4;
 
+/// How many changes of circuits and authorities are taken in although the mempool is full: a flood
+/// of other transactions must not keep out the switch that ends it.
+pub const URGENT_PLACES: usize = 4;
+
 /// Bounds of the mempool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
@@ -182,6 +186,11 @@ fn spends(tx: &Transaction) -> Vec<Nullifier> {
     }
 }
 
+/// Whether a transaction goes before all others: the authorities' switches.
+fn is_urgent(tx: &Transaction) -> bool {
+    matches!(tx, Transaction::ChangeCircuits(_) | Transaction::ChangeAuthorities(_))
+}
+
 /// Everything that waits, in order of arrival.
 #[derive(Debug)]
 pub struct Mempool {
@@ -190,6 +199,8 @@ pub struct Mempool {
     order: BTreeMap<u64, Variant>,
     rivals: BTreeMap<[u8; 32], BTreeSet<TxId>>,
     bytes: usize,
+    /// How many of them are urgent.
+    urgent: usize,
     next: u64,
 }
 
@@ -202,6 +213,7 @@ impl Mempool {
             order: BTreeMap::new(),
             rivals: BTreeMap::new(),
             bytes: 0,
+            urgent: 0,
             next: 0,
         }
     }
@@ -268,7 +280,9 @@ impl Mempool {
         if others && (sponsor.is_none() || variants.any(|(_, known)| known.sponsor == sponsor)) {
             return Err(NoRoom::Variant);
         }
-        if self.candidates.len() >= self.capacity.count || self.bytes + size > self.capacity.bytes {
+        let full =
+            self.candidates.len() >= self.capacity.count || self.bytes + size > self.capacity.bytes;
+        if full && !(is_urgent(tx) && self.urgent < URGENT_PLACES) {
             return Err(NoRoom::Full);
         }
         let crowded = spends(tx).iter().any(|nullifier| {
@@ -291,6 +305,7 @@ impl Mempool {
             self.rivals.entry(nullifier.to_bytes()).or_default().insert(variant.transaction);
         }
         self.bytes += candidate.size;
+        self.urgent += usize::from(is_urgent(&candidate.tx));
         self.order.insert(self.next, variant);
         self.candidates.insert(variant, (self.next, candidate));
         self.next += 1;
@@ -305,6 +320,7 @@ impl Mempool {
             let (number, candidate) = self.candidates.remove(&variant).expect("it was just listed");
             self.order.remove(&number);
             self.bytes -= candidate.size;
+            self.urgent -= usize::from(is_urgent(&candidate.tx));
             for nullifier in spends(&candidate.tx) {
                 let key = nullifier.to_bytes();
                 if let Some(rivals) = self.rivals.get_mut(&key) {
@@ -319,7 +335,8 @@ impl Mempool {
         gone
     }
 
-    /// What a block at `height` may hold, in order of arrival: at most one variant of each
+    /// What a block at `height` may hold, changes of circuits and authorities before all others, then
+    /// in order of arrival: at most one variant of each
     /// transaction, none of `besides`, at most `count` transfers, messages of at most a block's
     /// weight, together at most `bytes`. Transfers and messages each have their own share, of bytes
     /// the messages hardly more than half: however many of one kind wait, the other goes on. A
@@ -337,7 +354,9 @@ impl Mempool {
         let (mut left, mut transfers) = (bytes, 0);
         let (mut weight, mut message_bytes) = (MAX_BLOCK_WEIGHT, MESSAGE_BYTES.min(bytes));
         let mut entries = Vec::new();
-        for (variant, candidate) in self.iter() {
+        let urgent = self.iter().filter(|(_, candidate)| is_urgent(&candidate.tx));
+        let others = self.iter().filter(|(_, candidate)| !is_urgent(&candidate.tx));
+        for (variant, candidate) in urgent.chain(others) {
             if transfers >= count && weight == 0 {
                 break;
             }

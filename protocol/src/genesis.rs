@@ -359,8 +359,8 @@ pub enum GenesisError {
     /// Time beyond what transfers can express.
     #[error("the genesis time is beyond 2^40 - 2^22 seconds")]
     Time,
-    /// No or duplicate pins.
-    #[error("each statement is pinned once, by name")]
+    /// Too many pins, or two of one statement or key.
+    #[error("each statement is pinned once, by name, and each key for one statement")]
     Circuits,
     /// A network that is not for development pins a key without its ceremony's transcript.
     #[error(
@@ -407,7 +407,10 @@ impl Genesis {
             return Err(GenesisError::Time);
         }
         let statements: BTreeSet<_> = self.circuits.iter().map(|c| &c.statement).collect();
+        // A key serves one statement: transfers name their circuit by the key's hash.
+        let ids: BTreeSet<_> = self.circuits.iter().map(|pin| pin.verifying_key.0).collect();
         if statements.len() != self.circuits.len()
+            || ids.len() != self.circuits.len()
             || self.circuits.len() > MAX_PINNED
             || !self.circuits.iter().all(|c| name_is_valid(&c.statement))
         {

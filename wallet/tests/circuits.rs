@@ -56,18 +56,24 @@ fn a_wallet_proves_with_a_circuit_that_the_next_block_takes_and_says_when_there_
 
     // The switch: up to the block before, the other one afterwards.
     let end = height(&world) + 3;
-    change(&mut world, 2, CircuitChange::Deactivate { circuit: second, height: end });
+    change(&mut world, 0, CircuitChange::Deactivate { circuit: second, height: end });
     let known = world.holders[0].circuits().unwrap();
     assert_eq!(known.get(&second).unwrap().deactivation, Some(end));
-    assert_eq!(known.changes, 2);
-    assert_eq!(circuit(&world), Some(second));
+    assert_eq!(known.changes, 1);
+    // It still has two blocks, too few for a transfer to become final while another is there.
+    assert_eq!(circuit(&world), Some(first));
+    let next = height(&world) + 1;
+    let order: Vec<_> = known.active("transfer", next).iter().map(|entry| entry.id).collect();
+    assert_eq!(order, [first, second]);
     world.network.advance(1);
     world.sync();
     assert_eq!(height(&world) + 1, end);
     assert_eq!(circuit(&world), Some(first));
 
-    let end = height(&world) + 2;
-    change(&mut world, 3, CircuitChange::Deactivate { circuit: first, height: end });
+    // A height that has passed means the next one, in a wallet as in the ledger.
+    change(&mut world, 0, CircuitChange::Deactivate { circuit: first, height: 1 });
+    let known = world.holders[0].circuits().unwrap();
+    assert_eq!(known.get(&first).unwrap().deactivation, Some(height(&world) + 1));
     assert_eq!(circuit(&world), None);
     let message = PlanError::NoCircuit.to_string();
     assert!(message.contains("switched off"), "{message}");

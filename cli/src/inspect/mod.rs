@@ -163,7 +163,9 @@ fn key_file(app: &App, bytes: &[u8]) -> Result<Found> {
         "verifying_key": key.hash().to_string(),
         "origin": match key.origin() {
             placet_params::Origin::Dev => "development: whoever made it can forge proofs".to_owned(),
-            placet_params::Origin::Ceremony { transcript } => format!("ceremony {transcript}"),
+            placet_params::Origin::Ceremony { transcript } => format!(
+                "claims the ceremony of transcript {transcript}, which was not looked at"
+            ),
         },
         "bytes": bytes.len(),
         "checked": "checksums, every point, this program's circuit",

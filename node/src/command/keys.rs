@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use placet_protocol::genesis::{Authority, Checkpoint, Genesis, name_is_valid};
+use placet_params::transcript::Transcript;
+use placet_params::{CircuitDigest, Origin, VerifyingKey};
+use placet_protocol::genesis::{Authority, Checkpoint, Genesis, NetworkKind, name_is_valid};
 use placet_protocol::request::Request;
 use placet_protocol::signing::SigningKey;
-use placet_protocol::transaction::{AuthorityChange, NumberedChange};
+use placet_protocol::transaction::{
+    AuthorityChange, CircuitChange, NumberedChange, NumberedCircuitChange,
+};
+use placet_protocol::transfer::Transfer;
 
 use super::init::new_passphrase;
 use super::{CONFIG, CommandError, Report, io};
@@ -91,6 +96,52 @@ fn write(path: &Path, value: &impl serde::Serialize) -> Result<(), CommandError>
     std::io::Write::write_all(&mut file, &text).map_err(io(path))
 }
 
+/// What an approval of a change of the circuits is for, after a look at what this node can judge of
+/// it: a key's points, and that its transcript vouches for them.
+fn describe_circuits(
+    kind: NetworkKind,
+    numbered: &NumberedCircuitChange,
+) -> Result<String, CommandError> {
+    let new = match &numbered.change {
+        CircuitChange::Deactivate { circuit, height } => {
+            return Ok(format!(
+                "switches off circuit {circuit} from height {height}, or from the block after the \
+                 one that holds it if that is later; nobody can undo this, and the approval does \
+                 not lapse\n"
+            ));
+        }
+        CircuitChange::Add(new) => new,
+    };
+    let id = new.id().ok_or(CommandError::Circuit("its statement is unknown to this program"))?;
+    let transcript = match (kind, &new.transcript) {
+        (NetworkKind::Dev, None) => None,
+        (NetworkKind::Other, Some(bytes)) => Some(
+            Transcript::from_bytes(bytes)
+                .map_err(|_| CommandError::Circuit("its transcript cannot be read"))?,
+        ),
+        _ => return Err(CommandError::Circuit("a transcript is missing, or out of place")),
+    };
+    let origin = transcript
+        .as_ref()
+        .map_or(Origin::Dev, |transcript| Origin::Ceremony { transcript: transcript.hash() });
+    let digest = CircuitDigest(new.circuit_digest.0);
+    let key = VerifyingKey::<Transfer>::from_point_bytes(&new.points, digest, origin)
+        .map_err(|_| CommandError::Circuit("its points are no verifying key"))?;
+    let vouched = transcript.as_ref().is_none_or(|transcript| transcript.verify(&key).is_ok());
+    if !vouched || key.hash().0 != id.0 {
+        return Err(CommandError::Circuit("its transcript does not vouch for its key"));
+    }
+    let ceremony = transcript.map_or("a development key".to_owned(), |transcript| {
+        format!("the ceremony of transcript {}", transcript.hash())
+    });
+    Ok(format!(
+        "change {}: adds circuit {id} of `{}` from height {}, with {ceremony}\nthis looked at the \
+         key's points and at the ceremony's steps only: before you hand the approval on, run \
+         `placet circuits check`, which derives the key from circuit and powers of tau\n",
+        numbered.number, new.statement, new.activation
+    ))
+}
+
 pub(super) fn run(command: &Command) -> Result<Report, CommandError> {
     match command {
         Command::Show { config } => {
@@ -164,15 +215,56 @@ pub(super) fn run(command: &Command) -> Result<Report, CommandError> {
             if asked.chain() != genesis.chain_id() {
                 return Err(CommandError::OtherNetwork);
             }
+            let about = match asked.as_circuits() {
+                Some(change) => describe_circuits(genesis.kind, &change)?,
+                None => String::new(),
+            };
             let approval = asked.approve(&key);
             write(out, &approval)?;
             let text = format!(
-                "{} approves {}; give it to whoever sends the transaction",
+                "{about}{} approves {}; give it to whoever sends the transaction",
                 out.display(),
                 request.display()
             );
             let json = serde_json::json!({ "approval": approval, "file": out });
             Ok(Report { text, json })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use placet_protocol::circuit::CircuitId;
+    use placet_protocol::genesis::Sha256Digest;
+    use placet_protocol::transaction::circuits::NewCircuit;
+
+    use super::*;
+
+    #[test]
+    fn who_approves_reads_what_it_is_for_and_a_key_that_is_none_is_not_approved() {
+        let id = CircuitId([8; 32]);
+        let about = |kind, number, change| {
+            describe_circuits(kind, &NumberedCircuitChange { number, change })
+        };
+        let change = CircuitChange::Deactivate { circuit: id, height: 9 };
+        let text = about(NetworkKind::Dev, 0, change).unwrap();
+        assert!(text.contains(&id.to_string()) && text.contains("height 9"), "{text}");
+        let new = NewCircuit {
+            statement: "transfer".into(),
+            circuit_digest: Sha256Digest([4; 32]),
+            points: vec![5; 1600],
+            transcript: None,
+            activation: 77,
+        };
+        for (kind, transcript, why) in [
+            (NetworkKind::Dev, None, "points"),
+            (NetworkKind::Dev, Some(vec![1]), "out of place"),
+            (NetworkKind::Other, None, "missing"),
+            (NetworkKind::Other, Some(vec![1]), "cannot be read"),
+        ] {
+            let new = NewCircuit { transcript, ..new.clone() };
+            let error = about(kind, 1, CircuitChange::Add(new)).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
         }
     }
 }

@@ -84,6 +84,9 @@ pub enum CommandError {
     /// A request or approval.
     #[error(transparent)]
     Request(#[from] placet_protocol::request::BadFile),
+    /// A circuit that no network would take.
+    #[error("the circuit of the request must not be approved: {0}; have the request made again")]
+    Circuit(&'static str),
     /// Another network's request.
     #[error("the request is for another network than the genesis; ask for the right one")]
     OtherNetwork,
@@ -129,7 +132,11 @@ impl CommandError {
             Self::Export(_) => "export",
             Self::Io { .. } | Self::NotText => "file",
             Self::Exists(_) => "exists",
-            Self::Request(_) | Self::OtherNetwork | Self::Name | Self::Mandate => "request",
+            Self::Request(_)
+            | Self::OtherNetwork
+            | Self::Name
+            | Self::Mandate
+            | Self::Circuit(_) => "request",
             Self::NoAnswer { .. } | Self::Garbage(_) => "no-answer",
         }
     }

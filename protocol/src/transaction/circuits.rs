@@ -15,6 +15,9 @@ use crate::wire::{DecodeError, Reader, Wire, Writer};
 pub const MAX_KEY_BYTES: usize = 8 * 1024;
 /// Most bytes of a transcript in a transaction.
 pub const MAX_TRANSCRIPT_BYTES: usize = 64 * 1024;
+/// Largest exponent of the beacon of a transcript in a transaction: every replica derives its value
+/// again, with two to this power of hashes.
+pub const MAX_BEACON_EXPONENT: u8 = 20;
 
 /// A circuit with the key that checks its proofs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,17 +115,22 @@ impl Wire for CircuitChange {
     }
 }
 
-/// A change with its number among all changes of the circuits, so that none is executed twice or
+/// A change with its number among all additions of circuits, so that none is executed twice or
 /// out of order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberedCircuitChange {
-    /// One more than the last executed change's; the first is 1.
+    /// For an addition one more than the last executed one's, the first being 1;
+    /// [`Self::UNORDERED`] for a deactivation.
     pub number: u64,
     /// The change.
     pub change: CircuitChange,
 }
 
 impl NumberedCircuitChange {
+    /// The number of every deactivation: it is harmless at any time, because the end of a circuit
+    /// is only ever brought forward, and no change approved earlier may stand in its way.
+    pub const UNORDERED: u64 = 0;
+
     /// A sitting authority's approval, to be collected in [`ChangeCircuits::approvals`].
     pub fn approve(&self, chain: &ChainId, key: &SigningKey) -> Approval {
         Approval {

@@ -170,7 +170,8 @@ fn apply_entry<E: From<ViewError>>(
         }
         Transaction::ChangeCircuits(tx) => {
             let known = circuits(txn).map_err(ViewError::from)?;
-            let changed = known.after(&tx.change).ok_or(ViewError::Contradiction(height))?;
+            let changed =
+                known.after(&tx.change, height).ok_or(ViewError::Contradiction(height))?;
             set_meta(txn, "circuits", &changed).map_err(ViewError::from)?;
         }
         Transaction::ConvictAuthority(tx) => {

@@ -7,10 +7,13 @@ use placet_protocol::transaction::{CircuitChange, NumberedCircuitChange};
 use placet_protocol::wire::{DecodeError, Reader, Wire, Writer};
 use placet_registry::store::{StoreError, Transaction as Store};
 
+/// A circuit that ends within so many blocks is taken only if there is no other.
+pub const SOON: u64 = 20;
+
 /// The circuits of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circuits {
-    /// Number of the last change among them; 0 while they are those of the genesis.
+    /// Number of the last addition; 0 while none was made since the genesis.
     pub changes: u64,
     /// In the order in which they became known.
     pub known: Vec<CircuitEntry>,
@@ -29,33 +32,41 @@ impl Circuits {
 
 impl Circuits {
     /// The circuits of a statement whose proofs a block of this height takes, those that became
-    /// active last first.
+    /// active last first; but those that end within [`SOON`] blocks last of all, because a transfer
+    /// needs some to become final.
     pub fn active<'a>(&'a self, statement: &'a str, height: u64) -> Vec<&'a CircuitEntry> {
         let taken = |entry: &&CircuitEntry| entry.statement == statement && entry.is_active(height);
         let mut active: Vec<_> = self.known.iter().filter(taken).collect();
-        active.sort_by_key(|entry| std::cmp::Reverse(entry.activation));
+        let ends = |entry: &CircuitEntry| {
+            entry.deactivation.is_some_and(|end| end.saturating_sub(height) < SOON)
+        };
+        active.sort_by_key(|entry| (ends(entry), std::cmp::Reverse(entry.activation)));
         active
     }
 
     /// The circuits behind a block that changed them; `None` if the change contradicts them. What
     /// a key and its transcript are worth, the authorities and whoever loads the key judge.
-    pub(super) fn after(&self, numbered: &NumberedCircuitChange) -> Option<Self> {
+    pub(super) fn after(&self, numbered: &NumberedCircuitChange, height: u64) -> Option<Self> {
         let mut known = self.known.clone();
+        let mut changes = self.changes;
         match &numbered.change {
-            CircuitChange::Add(new) => known.push(CircuitEntry {
-                id: new.id()?,
-                statement: new.statement.clone(),
-                circuit_digest: new.circuit_digest,
-                transcript: new.transcript_hash(),
-                activation: new.activation,
-                deactivation: None,
-            }),
-            CircuitChange::Deactivate { circuit, height } => {
+            CircuitChange::Add(new) => {
+                changes = numbered.number;
+                known.push(CircuitEntry {
+                    id: new.id()?,
+                    statement: new.statement.clone(),
+                    circuit_digest: new.circuit_digest,
+                    transcript: new.transcript_hash(),
+                    activation: new.activation,
+                    deactivation: None,
+                });
+            }
+            CircuitChange::Deactivate { circuit, height: end } => {
                 let entry = known.iter_mut().find(|entry| entry.id == *circuit)?;
-                entry.deactivation = Some(*height);
+                entry.deactivation = Some((*end).max(height.checked_add(1)?));
             }
         }
-        (known.len() <= MAX_CIRCUITS).then_some(Self { changes: numbered.number, known })
+        (known.len() <= MAX_CIRCUITS).then_some(Self { changes, known })
     }
 }
 
