@@ -13,7 +13,8 @@ const CIRCUIT: CircuitDigest = CircuitDigest([3; 32]);
 
 #[test]
 fn a_key_and_its_transcript_name_each_other() {
-    let (key, transcript) = support::ceremony::<Transfer>(support::plain_points(), CIRCUIT, 1);
+    let (key, transcript) =
+        support::ceremony::<Transfer>(support::plain_points::<Transfer>(), CIRCUIT, 1);
     transcript.verify(&key).unwrap();
 }
 
@@ -21,7 +22,8 @@ fn a_key_and_its_transcript_name_each_other() {
 /// is made of: C cancels them. All contributions of an honest ceremony lead to this key's delta.
 #[test]
 fn an_honest_ceremonys_delta_vouches_for_no_other_key() {
-    let (honest, transcript) = support::ceremony::<Transfer>(support::plain_points(), CIRCUIT, 1);
+    let (honest, transcript) =
+        support::ceremony::<Transfer>(support::plain_points::<Transfer>(), CIRCUIT, 1);
     let mut points = honest.points().clone();
     let delta = transcript.record.delta();
     for (point, factor) in points.gamma_abc_g1.iter_mut().zip(2u64..) {
