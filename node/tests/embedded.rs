@@ -276,13 +276,15 @@ fn time_moves_by_argument_on_a_development_network_only() {
     .unwrap();
     genesis.kind = NetworkKind::Other;
     genesis.circuits[0].transcript = Some(Sha256Digest([1; 32]));
-    assert!(write_network(other.path(), &genesis, Some(&keys)).is_err());
+    let plain = write_network(other.path(), &genesis, Some(&keys));
+    assert!(matches!(plain, Err(FileError::PlainKeys)));
     write_network(other.path(), &genesis, None).unwrap();
     let open = |source, clock| {
         Embedded::open_with(other.path(), Arc::new(Scripted::default()), source, clock)
     };
     assert!(matches!(open(KeySource::Stored, Clock::Manual), Err(NodeError::ManualClock)));
-    assert!(open(KeySource::Stored, Clock::System).is_err());
+    let stored = open(KeySource::Stored, Clock::System);
+    assert!(matches!(stored, Err(NodeError::File(FileError::PlainKeys))));
     assert!(open(KeySource::Given(Vec::new()), Clock::System).is_err());
     assert!(open(KeySource::Given(keys.authorities), Clock::System).is_ok());
 }

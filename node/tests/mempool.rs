@@ -17,7 +17,9 @@ use placet_protocol::gossip::Variant;
 use placet_protocol::signing::VerifyKey;
 use placet_protocol::statement::ProofBytes;
 use placet_protocol::transaction::policy::MAX_RULES;
-use placet_protocol::transaction::{Transaction, TransferTransaction};
+use placet_protocol::transaction::{
+    CircuitChange, NumberedCircuitChange, Transaction, TransferTransaction,
+};
 use placet_protocol::wire::Wire;
 
 const ALL: Capacity = Capacity { count: 100, bytes: 1 << 20 };
@@ -243,4 +245,38 @@ fn a_pile_of_heavy_messages_neither_overfills_a_block_nor_delays_transfers() {
     let transfers = entries.iter().filter(|entry| entry.transaction.proof().is_some());
     assert_eq!(transfers.count(), 2);
     assert!(entries.iter().any(|entry| entry.transaction == light));
+}
+
+#[test]
+fn the_authorities_switches_have_room_and_go_first() {
+    let mut world = world();
+    let mut pool = Mempool::new(Capacity { count: 3, bytes: 1 << 20 });
+    for _ in 0..3 {
+        let body = transfer(&mut world);
+        add(&mut pool, &world, &body).unwrap();
+    }
+    let switch = |height| {
+        let circuit = placet_protocol::example::pinned_circuit().id();
+        let change = CircuitChange::Deactivate { circuit, height };
+        world.circuits(NumberedCircuitChange::UNORDERED, change, 3)
+    };
+    let put = |pool: &mut Mempool, tx: Transaction| {
+        let variant = Variant { transaction: tx.id(&world.chain), proof_hash: tx.proof_hash() };
+        let size = tx.to_wire().len();
+        let candidate = Candidate::new(Arc::new(tx), size, None, 0);
+        pool.add(variant, Candidate { checked: Some(0), ..candidate }).map(|()| variant.transaction)
+    };
+    let pause = world.register(world.registration("other"));
+    assert_eq!(put(&mut pool, pause), Err(NoRoom::Full));
+    let taken: Vec<_> = (1..=4).map(|height| put(&mut pool, switch(height)).unwrap()).collect();
+    assert_eq!(put(&mut pool, switch(5)), Err(NoRoom::Full));
+    pool.remove(taken[3]);
+    let last = put(&mut pool, switch(5)).unwrap();
+    // With room for messages that came before them, they still go first.
+    let mut pool = Mempool::new(ALL);
+    put(&mut pool, world.register(world.registration("early"))).unwrap();
+    assert_eq!(put(&mut pool, switch(5)).unwrap(), last);
+    let ready = pool.ready(5, &sitting(), &BTreeSet::new(), 100, 1 << 20);
+    let kinds: Vec<_> = ready.iter().map(|entry| entry.transaction.kind()).collect();
+    assert_eq!(kinds, ["change-circuits", "register-asset"]);
 }
