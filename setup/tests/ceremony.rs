@@ -219,7 +219,18 @@ fn powers_that_were_altered_are_refused() {
         (last, found.into_iter().map(|one| (one.name, one.partial)).collect::<Vec<_>>())
     };
     let genuine = unproven(&mut Ptau::open(Cursor::new(good.clone())).unwrap());
-    for at in (contributions..contributions + record).step_by(11) {
+    let list = Ptau::open(Cursor::new(good.clone())).unwrap().contributions().unwrap();
+    // Of the 216 bytes of a hash's state those of the block behind the 96 that wait, which the next
+    // ones overwrite, and the last 8 mean nothing.
+    assert!(list.iter().all(|one| one.partial.to_bytes()[200..208] == 96u64.to_le_bytes()));
+    let unused = |at: usize| {
+        (0..list.len()).any(|number| {
+            let start = placet_snarkjs::ptau::record::encode(&list[..number]).len();
+            let place = (at - contributions).wrapping_sub(start + 9 * 64 + 5 * 128);
+            (96..128).contains(&place) || (208..216).contains(&place)
+        })
+    };
+    for at in (contributions..contributions + record).step_by(11).filter(|at| !unused(*at)) {
         let mut bytes = good.clone();
         bytes[at] ^= 1;
         let Ok(mut ptau) = Ptau::open(Cursor::new(bytes)) else { continue };
@@ -265,4 +276,116 @@ fn untouched_cut_and_closed_powers_are_told_apart() {
     let error = initial_key(circuit(), &mut unprepared, &unwatched).unwrap_err();
     assert!(error.to_string().contains("prepare"), "{error}");
     assert!(matches!(unprepared.lagrange_g2(3), Err(PtauError::NotPrepared)));
+}
+
+/// The largest domain's values stand for one power that the file does not hold. A maker who is free
+/// to choose it needs no secret to forge: `τ^(n-1) + P` becomes a free P in query H.
+#[test]
+fn the_highest_power_of_the_double_domain_is_not_free() {
+    use ark_bn254::{Fq, G1Affine};
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::{BigInteger, Field, PrimeField};
+    use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+    use placet_snarkjs::ptau::Part;
+    let power = 3;
+    let (n, rows) = (1u64 << power, 2usize << power);
+    let good = prepared(power);
+    let mut ptau = Ptau::open(Cursor::new(good.clone())).unwrap();
+    phase1::check(&mut ptau, &unwatched).unwrap();
+    let highest = ptau.g1(Part::TauG1, 2 * n - 2, 1).unwrap()[0];
+    let middle = ptau.g1(Part::TauG1, n - 1, 1).unwrap()[0];
+    let values = ptau.lagrange_g1(Part::LagrangeG1, power + 1).unwrap();
+    let montgomery = |value: &Fq| (*value * Fq::from(2u8).pow([256])).into_bigint().to_bytes_le();
+    let bytes = |point: &G1Affine| {
+        let (x, y) = point.xy().unwrap();
+        [montgomery(&x), montgomery(&y)].concat()
+    };
+    let place = |point: &G1Affine| {
+        let wanted = bytes(point);
+        let found: Vec<_> =
+            (0..good.len() - 63).filter(|at| good[*at..*at + 64] == wanted).collect();
+        assert_eq!(found.len(), 1);
+        found[0]
+    };
+    let start = place(&values[0]);
+    let domain = Radix2EvaluationDomain::<Fr>::new(rows).unwrap();
+    let forged = (middle + G1Affine::generator()).into_affine();
+    for extra in [forged, G1Affine::generator(), highest] {
+        let mut file = good.clone();
+        for (i, value) in values.iter().enumerate() {
+            // w^(-i(2n-1)) = w^i.
+            let moved = *value + extra * (domain.group_gen().pow([i as u64]) * domain.size_inv());
+            file[start + 64 * i..start + 64 * i + 64].copy_from_slice(&bytes(&moved.into_affine()));
+        }
+        let mut ptau = Ptau::open(Cursor::new(file)).unwrap();
+        let refused = phase1::check(&mut ptau, &unwatched);
+        assert!(
+            matches!(refused, Err(CheckError::Lagrange { part: Part::LagrangeG1, power: 4 })),
+            "{refused:?}"
+        );
+    }
+}
+
+/// The public file was cut from 2^28: its double domain stands for `τ^(2n-1)`, its contributions
+/// are 54 and a beacon, and 103 GB are not hashed for its first challenge.
+#[test]
+fn the_genuine_file_passes_the_full_check() {
+    phase1::check(&mut open(), &unwatched).unwrap();
+}
+
+#[test]
+fn phase_1_needs_a_participant_and_no_beacon_before_one() {
+    use placet_params::transcript::ChainError;
+    use placet_snarkjs::ptau::record::{self, Phase1Kind};
+    let mut fresh = Ptau::open(Cursor::new(phase1::fresh(3, Vec::new()).unwrap())).unwrap();
+    let made =
+        phase1::contribute(&mut fresh, Vec::new(), "", &Source::Beacon(beacon()), &unwatched);
+    let refused = made.map(|_| ()).unwrap_err();
+    assert!(
+        matches!(refused, MakeError::Contribute(ContributeError::Chain(ChainError::NoParticipant))),
+        "{refused}"
+    );
+
+    // The same list with other kinds, in the same file.
+    let good = local(3);
+    let list = Ptau::open(Cursor::new(good.clone())).unwrap().contributions().unwrap();
+    let check = |change: &dyn Fn(&mut Vec<record::Phase1Contribution>)| {
+        let mut changed = list.clone();
+        change(&mut changed);
+        let old = record::encode(&list);
+        let at = good.len() - old.len();
+        assert_eq!(good[at..], old);
+        let new = record::encode(&changed);
+        let mut file = good[..at - 8].to_vec();
+        file.extend_from_slice(&(new.len() as u64).to_le_bytes());
+        file.extend_from_slice(&new);
+        phase1::check(&mut Ptau::open(Cursor::new(file)).unwrap(), &unwatched).unwrap_err()
+    };
+    let beacon = || Phase1Kind::Beacon { hash: vec![1], iterations_exp: 10 };
+    let alone = check(&|list| {
+        list.drain(..2);
+    });
+    assert!(matches!(alone, CheckError::NoParticipant), "{alone}");
+    let early = check(&|list| list[1].kind = beacon());
+    assert!(matches!(early, CheckError::BeaconNotLast { number: 2 }), "{early}");
+}
+
+#[test]
+fn a_small_file_does_not_make_its_reader_hash_a_large_ceremony() {
+    let mut file = local(3);
+    let at = 12 + 12 + 40;
+    assert_eq!(file[at..at + 4], 3u32.to_le_bytes());
+    file[at..at + 4].copy_from_slice(&27u32.to_le_bytes());
+    let refused = phase1::check(&mut Ptau::open(Cursor::new(file)).unwrap(), &unwatched);
+    assert!(matches!(refused, Err(CheckError::CutFromTooLarge { ceremony_power: 27 })));
+}
+
+#[test]
+fn a_name_that_no_transcript_takes_is_refused_at_the_contribution() {
+    use placet_params::transcript::ContributionKind;
+    use placet_snarkjs::zkey::ZkeyError;
+    let mut key = stages()[2].clone();
+    key.ceremony.contributions[1].kind = ContributionKind::Participant { name: "a\nb".into() };
+    let read = Zkey::read(Cursor::new(key.write(Vec::new()).unwrap()));
+    assert!(matches!(read, Err(ZkeyError::ContributorName { index: 2 })));
 }

@@ -511,3 +511,30 @@ fn points_outside_of_their_groups_do_not_get_out_of_a_file() {
         assert!(matches!(read, Err(ZkeyError::Contribution { index: 2, .. })), "{sabotage:?}");
     }
 }
+
+#[test]
+fn a_beacon_alone_passes_no_check() {
+    let refused = verify(&beacon_alone(), circuit(), &mut open(), Closing::Open, &unwatched);
+    assert!(matches!(refused, Err(VerifyError::Chain(ChainError::NoParticipant))), "{refused:?}");
+}
+
+/// Two who conspire can make their factors cancel, with proofs that hold.
+#[test]
+fn contributions_that_lead_back_to_gamma_are_refused() {
+    let mut record = initial().ceremony;
+    let factor = Fr::from(42u8);
+    for factor in [factor, factor.inverse().unwrap()] {
+        let g1_s = (G1Affine::generator() * Fr::from(7u8)).into_affine();
+        let g1_sx = (g1_s * factor).into_affine();
+        let transcript = record.next_transcript(&g1_s, &g1_sx);
+        record.contributions.push(Contribution {
+            delta_after: (record.delta() * factor).into_affine(),
+            g1_s,
+            g1_sx,
+            g2_spx: (hash_to_g2(&transcript) * factor).into_affine(),
+            transcript,
+            kind: ContributionKind::Participant { name: String::new() },
+        });
+    }
+    assert_eq!(record.verify_open(), Err(ChainError::Cancelled));
+}

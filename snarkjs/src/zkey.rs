@@ -155,6 +155,14 @@ pub enum ZkeyError {
         /// What is wrong.
         cause: DecodeError,
     },
+    /// A name that no transcript can hold.
+    #[error(
+        "the name of contribution {index} in the .zkey file has control characters, which no transcript takes; go back to the file before it and contribute again under another name"
+    )]
+    ContributorName {
+        /// Which one, from 1.
+        index: usize,
+    },
 }
 
 impl Zkey {
@@ -418,14 +426,19 @@ fn read_contribution(input: &mut Reader<'_>, index: usize) -> Result<Contributio
         let points = decode_finite_points(input.take(size)?);
         points.ok().and_then(|points| points.first().copied()).ok_or(DecodeError::InvalidPoint)
     }
-    Ok(Contribution {
+    let contribution = Contribution {
         delta_after: point(input, G1_BYTES).map_err(at)?,
         g1_s: point(input, G1_BYTES).map_err(at)?,
         g1_sx: point(input, G1_BYTES).map_err(at)?,
         g2_spx: point(input, G2_BYTES).map_err(at)?,
         transcript: input.array().map_err(at)?,
         kind: read_kind(input).map_err(at)?,
-    })
+    };
+    // The transcript refuses such names, and nobody may find that out when the ceremony is over.
+    if contribution.kind.name().chars().any(char::is_control) {
+        return Err(ZkeyError::ContributorName { index });
+    }
+    Ok(contribution)
 }
 
 /// The kind, then parameters in ascending order: 1 a name, 2 the exponent of a beacon's

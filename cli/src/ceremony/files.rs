@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -123,10 +123,34 @@ pub struct KnownPtau {
     pub file: PtauFile,
     /// Its hash.
     pub hash: PtauHash,
+    path: PathBuf,
+    /// The same open file, to hash it again.
+    handle: File,
+    length: u64,
     published: Option<String>,
 }
 
 impl KnownPtau {
+    /// Hashes the same open file again behind the work that was done with it: what was read is
+    /// what was judged.
+    pub fn is_unchanged(&mut self, show: &Show) -> Result<()> {
+        let failed = |error: std::io::Error| Failure::file(&self.path, &error);
+        self.handle.rewind().map_err(failed)?;
+        let hash = ptau::hash(&self.handle, &mut |done| {
+            show.step(Step { stage: Stage::HashPtau, done, of: self.length });
+        })
+        .map_err(failed)?;
+        if hash == self.hash {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Evidence,
+            "ptau-changed",
+            format!("{} changed while it was being used", self.path.display()),
+            "keep the file where nobody else writes, and run the command again",
+        ))
+    }
+
     /// One line for people.
     pub fn text(&self) -> String {
         match &self.published {
@@ -149,13 +173,16 @@ impl PtauOptions {
     /// Hashes the file; one that is not published is refused, or checked if that is accepted.
     pub fn open(&self, show: &Show) -> Result<KnownPtau> {
         let path = &self.ptau;
-        let input = File::open(path).map_err(|error| Failure::file(path, &error))?;
+        let mut input = File::open(path).map_err(|error| Failure::file(path, &error))?;
         let length = input.metadata().map_err(|error| Failure::file(path, &error))?.len();
-        let hash = ptau::hash(input, &mut |done| {
+        let hash = ptau::hash(&input, &mut |done| {
             show.step(Step { stage: Stage::HashPtau, done, of: length });
         })
         .map_err(|error| Failure::file(path, &error))?;
-        let mut file = open_ptau(path)?;
+        // The file that was hashed, not whatever has its name by now.
+        input.rewind().map_err(|error| Failure::file(path, &error))?;
+        let handle = input.try_clone().map_err(|error| Failure::file(path, &error))?;
+        let mut file = Ptau::open(BufReader::new(input)).map_err(|error| at(path, &error))?;
         let published = published_name(&hash).map(|name| name.to_string());
         if published.is_none() {
             if !self.accept_unknown_ptau {
@@ -170,7 +197,7 @@ impl PtauOptions {
             }
             phase1::check(&mut file, &|step| show.step(step)).map_err(|error| at(path, &error))?;
         }
-        Ok(KnownPtau { file, hash, published })
+        Ok(KnownPtau { file, hash, path: path.clone(), handle, length, published })
     }
 }
 

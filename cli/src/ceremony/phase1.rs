@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use placet_setup::ceremony::phase1::{self, MakeError, make::Source};
+use placet_snarkjs::ptau::record::Phase1Kind;
 use serde_json::json;
 
 use super::files::{
@@ -136,8 +137,16 @@ fn verify(file: &Path, show: &Show) -> Result<Report> {
     let mut list = Vec::new();
     for (number, one) in (1..).zip(&contributions) {
         let hash = hex::encode(one.response_hash());
-        text += &format!("\n{number}. {}\n   {hash}", one.name);
-        list.push(json!({ "name": one.name, "hash": hash }));
+        let mut json = json!({ "name": one.name, "hash": hash, "kind": "participant" });
+        let mut kind = String::new();
+        if let Phase1Kind::Beacon { hash, iterations_exp } = &one.kind {
+            let value = hex::encode(hash);
+            kind = format!(" (beacon {value}, hashed 2^{iterations_exp} times)");
+            json["kind"] = "beacon".into();
+            json["beacon"] = json!({ "value": value, "iterations_exp": iterations_exp });
+        }
+        text += &format!("\n{number}. {}{kind}\n   {hash}", one.name);
+        list.push(json);
     }
     let json = json!({
         "file": file,

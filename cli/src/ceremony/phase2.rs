@@ -17,7 +17,7 @@ use super::files::{
     open_r1cs, refused, save_key, size,
 };
 use crate::app::App;
-use crate::fail::{Failure, Result};
+use crate::fail::{Exit, Failure, Result};
 use crate::output::{Report, fields};
 
 /// Commands of phase 2.
@@ -59,8 +59,11 @@ pub enum Command {
         #[command(flatten)]
         circuit: CircuitOptions,
         /// Refuse a ceremony that no beacon has closed yet
-        #[arg(long)]
+        #[arg(long, conflicts_with = "initial")]
         closed: bool,
+        /// Accept a key that nobody has contributed to yet; anyone can forge proofs with it
+        #[arg(long)]
+        initial: bool,
     },
     /// Close with a public random value that was announced before the last contribution
     Beacon {
@@ -83,6 +86,9 @@ pub enum Command {
         /// Directory for DIGEST.pk, DIGEST.vk and DIGEST.transcript
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Replace files of the same names
+        #[arg(long)]
+        force: bool,
     },
     /// Show the contributions of a key or a transcript; checks their chain, not the key
     Show {
@@ -124,12 +130,12 @@ pub fn run(app: &App, command: &Command) -> Result<Report> {
                 Ok(close(key, &beacon.name, &value, &|step| show.step(step)))
             })
         }
-        Command::Verify { key, ptau, circuit, closed } => {
+        Command::Verify { key, ptau, circuit, closed, initial } => {
             let closing = if *closed { Closing::Required } else { Closing::Open };
-            check(key, ptau, circuit, closing, &show)
+            check(key, ptau, circuit, closing, *initial, &show)
         }
-        Command::Finalize { key, ptau, statement, out } => {
-            finalize(key, ptau, statement.as_deref(), out, &show)
+        Command::Finalize { key, ptau, statement, out, force } => {
+            finalize(key, ptau, statement.as_deref(), out, *force, &show)
         }
         Command::Show { file } => list(file),
     }
@@ -211,6 +217,7 @@ fn derive(
 ) -> Result<(String, Value)> {
     let key = initial_key(circuit, &mut ptau.file, &|step| show.step(step))
         .map_err(|error| refused(&error))?;
+    ptau.is_unchanged(show)?;
     save_key(&key, out)?;
     let hash = hex::encode(key.ceremony.circuit_hash);
     let bytes = length(out)?;
@@ -274,9 +281,18 @@ fn check(
     ptau: &PtauOptions,
     circuit: &CircuitOptions,
     closing: Closing,
+    initial: bool,
     show: &Show,
 ) -> Result<Report> {
     let key = open_key(path)?;
+    if !initial && closing == Closing::Open && key.ceremony.contributions.is_empty() {
+        return Err(Failure::new(
+            Exit::Evidence,
+            "ceremony",
+            "nobody has contributed to this key: anyone can forge proofs with it",
+            "run `placet ceremony contribute`, or say --initial to check what the first contributor gets",
+        ));
+    }
     let circuit = match &circuit.r1cs {
         Some(path) => open_r1cs(path)?,
         None => constraints(chosen(circuit.statement.as_deref())?)?,
@@ -284,6 +300,7 @@ fn check(
     let mut ptau = ptau.open(show)?;
     verify(&key, &circuit, &mut ptau.file, closing, &|step| show.step(step))
         .map_err(|error| broken(&error))?;
+    ptau.is_unchanged(show)?;
     let (text, list) = contributions(&key.ceremony);
     let state = match key.ceremony.contributions.last() {
         None => "nobody has contributed yet",
@@ -318,20 +335,34 @@ fn finalize(
     ptau: &PtauOptions,
     name: Option<&str>,
     directory: &Path,
+    force: bool,
     show: &Show,
 ) -> Result<Report> {
     let chosen = chosen(name)?;
     let key = open_key(path)?;
     let mut ptau = ptau.open(show)?;
     let hash = ptau.hash;
-    let written = (chosen.finalize)(&key, &mut ptau.file, hash, directory, &|step| show.step(step))
-        .map_err(|error| match &error {
-            FinalizeError::Verify(inner) => broken(inner),
-            FinalizeError::Io { .. } => {
-                Failure::from_error(crate::fail::Exit::Input, "file", &error)
-            }
-            other => does_not_hold(other),
-        })?;
+    let at_out = |error: std::io::Error| Failure::file(directory, &error);
+    std::fs::create_dir_all(directory).map_err(at_out)?;
+    // Written beside their place, and moved there when nothing can refuse them any more.
+    let beside = tempfile::tempdir_in(directory).map_err(at_out)?;
+    let mut written =
+        (chosen.finalize)(&key, &mut ptau.file, hash, beside.path(), &|step| show.step(step))
+            .map_err(|error| match &error {
+                FinalizeError::Verify(inner) => broken(inner),
+                FinalizeError::Io { .. } => Failure::from_error(Exit::Input, "file", &error),
+                other => does_not_hold(other),
+            })?;
+    ptau.is_unchanged(show)?;
+    let places: Vec<_> =
+        written.files.iter().filter_map(|file| Some(directory.join(file.file_name()?))).collect();
+    if !force {
+        places.iter().try_for_each(|place| files::must_be_free(place))?;
+    }
+    for (file, place) in written.files.iter().zip(&places) {
+        std::fs::rename(file, place).map_err(|error| Failure::file(place, &error))?;
+    }
+    written.files = places;
     let (contributors, list) = contributions(&key.ceremony);
     let mut lines = vec![
         ("statement", written.statement.to_owned()),

@@ -168,6 +168,11 @@ pub enum ChainError {
         "nobody contributed: whoever knows the beacon could forge proofs; run `placet ceremony contribute` first"
     )]
     NoParticipant,
+    /// The factors multiply to one: delta is gamma.
+    #[error(
+        "the contributions cancel each other: delta is gamma again, so anyone can forge proofs; refuse this file"
+    )]
+    Cancelled,
 }
 
 impl CeremonyRecord {
@@ -195,7 +200,8 @@ impl CeremonyRecord {
         hash
     }
 
-    /// Checks every step, of a ceremony that may go on. Returns delta in G1 behind the last.
+    /// Checks every step, of a ceremony that may go on, and that no beacon stands where a
+    /// participant has to be. Returns delta in G1 behind the last.
     pub fn verify_open(&self) -> Result<G1Affine, ChainError> {
         let mut before = G1Affine::generator();
         let mut hash = Blake2b512::new();
@@ -209,7 +215,15 @@ impl CeremonyRecord {
             contribution.absorb(&mut hash);
             before = contribution.delta_after;
         }
-        Ok(before)
+        match self.contributions.as_slice() {
+            [] => Ok(before),
+            [Contribution { kind: ContributionKind::Beacon { .. }, .. }] => {
+                Err(ChainError::NoParticipant)
+            }
+            // All contributors together could do that.
+            _ if before == G1Affine::generator() => Err(ChainError::Cancelled),
+            _ => Ok(before),
+        }
     }
 
     /// As [`CeremonyRecord::verify_open`], and the ceremony is closed: at least one participant,
@@ -220,10 +234,6 @@ impl CeremonyRecord {
                 // What is there may be broken, too, and that says more.
                 let _delta = self.verify_open()?;
                 Err(ChainError::NoBeacon)
-            }
-            [_] => {
-                let _delta = self.verify_open()?;
-                Err(ChainError::NoParticipant)
             }
             _ => self.verify_open(),
         }

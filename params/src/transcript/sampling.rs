@@ -77,8 +77,10 @@ impl Sampler {
             limbs[3] &= (1 << (PRIME_BITS - 192)) - 1;
             let element = F::from_bigint(BigInt(limbs));
             limbs.zeroize();
-            if let Some(element) = element {
-                return element * unit;
+            if let Some(mut element) = element {
+                let drawn = element * unit;
+                element.zeroize();
+                return drawn;
             }
         }
     }

@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective, g1, g2};
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, Zero};
+use ark_ff::{AdditiveGroup, FftField, Field, Zero};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use placet_params::transcript::chain::MAX_CHECKED_EXPONENT;
 use placet_params::transcript::encoding;
@@ -20,6 +20,17 @@ use zeroize::Zeroize;
 use super::super::combine::{self, Weights};
 use super::super::{Stage, Watch, tell};
 
+/// Rows of the public ceremony that the published files were cut from, as a power of two.
+const PUBLIC_POWER: u8 = 28;
+/// [`first_challenge`] of that power.
+const PUBLIC_FIRST_CHALLENGE: [u8; 64] = [
+    0x93, 0xda, 0x91, 0x92, 0x0d, 0x5a, 0x54, 0xa8, 0xa0, 0xfd, 0xe5, 0x5c, 0xd9, 0xdc, 0x3a, 0x10,
+    0xc4, 0xf3, 0xee, 0xf7, 0x68, 0xb6, 0x2c, 0x09, 0x48, 0x74, 0x13, 0x70, 0x86, 0x42, 0x54, 0xb4,
+    0xc1, 0x92, 0x0f, 0x3f, 0x29, 0xd4, 0xeb, 0xc0, 0xef, 0x3a, 0xce, 0xcf, 0x2e, 0x2d, 0xb6, 0x3a,
+    0x75, 0x57, 0x13, 0xd7, 0x7e, 0x1e, 0xd7, 0x73, 0x47, 0xa5, 0x6f, 0xbc, 0x31, 0x7c, 0x7a, 0x93,
+];
+/// Other files may be cut from ceremonies of up to this power: 1.6 GB are hashed for it.
+const MAX_CUT_POWER: u8 = 22;
 /// Points read at once.
 pub(super) const PIECE: u64 = 1 << 14;
 
@@ -84,6 +95,35 @@ pub enum CheckError {
         /// What it asks for.
         exponent: u8,
     },
+    /// A beacon that is not the last.
+    #[error(
+        "contribution {number} to the .ptau file is a beacon and not the last: whoever came later knew it; refuse this file"
+    )]
+    BeaconNotLast {
+        /// Which, from 1.
+        number: usize,
+    },
+    /// Nobody but a beacon: tau is public.
+    #[error(
+        "nobody but a beacon contributed to the .ptau file: everybody can compute its tau; refuse this file"
+    )]
+    NoParticipant,
+    /// Cut from a ceremony whose beginning takes too long to hash.
+    #[error(
+        "the .ptau file says that it was cut from a ceremony of 2^{ceremony_power} rows, at most 2^{MAX_CUT_POWER}, or the public one's 2^28, are checked; take the published file of this size"
+    )]
+    CutFromTooLarge {
+        /// What the file says.
+        ceremony_power: u8,
+    },
+    /// No domain of twice the rows exists.
+    #[error(
+        "Lagrange values for 2^{power} rows cannot be checked: the field has no domain of twice as many; take a smaller file"
+    )]
+    NoDomain {
+        /// The file's.
+        power: u8,
+    },
     /// The last contribution is of other points.
     #[error(
         "the points of the .ptau file are not those that its last contributor left; refuse this file"
@@ -96,7 +136,17 @@ pub enum CheckError {
 pub fn check<R: Read + Seek>(ptau: &mut Ptau<R>, watch: Watch<'_>) -> Result<(), CheckError> {
     let contributions = ptau.contributions()?;
     let last = contributions.last().ok_or(CheckError::NoContribution)?;
-    check_contributions(&contributions, ptau.ceremony_power())?;
+    check_kinds(&contributions)?;
+    // What is cheap to say must not be dear to check: a small file can claim a large ceremony.
+    let ceremony_power = ptau.ceremony_power();
+    let cut = ptau.power() != ceremony_power;
+    if cut && ceremony_power > MAX_CUT_POWER && ceremony_power != PUBLIC_POWER {
+        return Err(CheckError::CutFromTooLarge { ceremony_power });
+    }
+    if ptau.is_prepared() && u32::from(ptau.power()) >= Fr::TWO_ADICITY {
+        return Err(CheckError::NoDomain { power: ptau.power() });
+    }
+    check_contributions(&contributions, first_challenge(ceremony_power, watch))?;
     let mut weights = Weights::from_os()?;
     let mut hash = PartialHash::default();
     hash.update(&last.response_hash());
@@ -255,7 +305,13 @@ fn powers_g2<R: Read + Seek>(
 }
 
 /// What the first contributor answers to: the hash of powers of one.
-pub(super) fn first_challenge(power: u8) -> [u8; 64] {
+pub(super) fn first_challenge(power: u8, watch: Watch<'_>) -> [u8; 64] {
+    // 103 GB are not hashed again for every file that was cut from the public ceremony.
+    if power == PUBLIC_POWER {
+        return PUBLIC_FIRST_CHALLENGE;
+    }
+    let all = Part::POWERS.iter().map(|part| part.bytes(power) as usize).sum();
+    let mut done = 0;
     let mut hash = PartialHash::default();
     hash.update(&PartialHash::default().finalize());
     let g1 = encoding::g1(&G1Affine::generator());
@@ -263,26 +319,42 @@ pub(super) fn first_challenge(power: u8) -> [u8; 64] {
     for part in Part::POWERS {
         let point: &[u8] = if part.in_g2() { &g2 } else { &g1 };
         // The same bytes over and over: a piece of them at once.
-        let piece = point.repeat(1 << 10);
+        let piece = point.repeat(1 << 14);
         let mut left = part.points(power) as usize * point.len();
         while left > 0 {
             let step = left.min(piece.len());
             hash.update(&piece[..step]);
             left -= step;
+            done += step;
+            tell(watch, Stage::HashPtau, done, all);
         }
     }
     hash.finalize()
 }
 
+/// At least one participant, and a beacon only behind all of them.
+fn check_kinds(contributions: &[Phase1Contribution]) -> Result<(), CheckError> {
+    let is_beacon = |step: &Phase1Contribution| matches!(step.kind, Phase1Kind::Beacon { .. });
+    if contributions.iter().all(is_beacon) {
+        return Err(CheckError::NoParticipant);
+    }
+    match contributions.iter().position(is_beacon) {
+        Some(at) if at + 1 != contributions.len() => {
+            Err(CheckError::BeaconNotLast { number: at + 1 })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_contributions(
     contributions: &[Phase1Contribution],
-    ceremony_power: u8,
+    first_challenge: [u8; 64],
 ) -> Result<(), CheckError> {
     let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
     let mut tau = (g1, g2);
     let mut alpha = g1;
     let mut beta = (g1, g2);
-    let mut challenge = first_challenge(ceremony_power);
+    let mut challenge = first_challenge;
     for (number, step) in (1..).zip(contributions) {
         let base = |which: usize| {
             let proof = &step.proofs[which];
@@ -353,7 +425,8 @@ fn check_lagrange<R: Read + Seek>(
             let rows = 1usize << power;
             let mut random = weights.take(rows);
             if power > ptau.power() {
-                // The highest power of the double domain is not in the file.
+                // The highest power of the double domain is not in the file: no weight for it
+                // here, [`top_power_holds`] looks at it alone.
                 random[rows - 1] = Fr::zero();
             }
             let domain = Radix2EvaluationDomain::<Fr>::new(rows)
@@ -372,6 +445,7 @@ fn check_lagrange<R: Read + Seek>(
                 let difference: G1Projective =
                     combine::sum(&low, &random[..low.len()]) - combine::sum(&values, &transformed);
                 combine::vanishes(&difference)
+                    && (power <= ptau.power() || top_power_holds(ptau, &domain, &values)?)
             };
             if !right {
                 return Err(CheckError::Lagrange { part, power });
@@ -381,4 +455,27 @@ fn check_lagrange<R: Read + Seek>(
     }
     tell(watch, Stage::Lagrange, all, all);
     Ok(())
+}
+
+/// The values of the double domain stand for one power more than the file holds. Whatever point X
+/// is in its place adds `w^(-i(2n-1))/2n · X` to value i, and a free choice of X would be a free
+/// point in query H, with which its maker forges public inputs. Two X are honest: none, as of a
+/// file that was prepared at its own size, and `τ^(2n-1)`, as of one that was cut from a larger.
+fn top_power_holds<R: Read + Seek>(
+    ptau: &mut Ptau<R>,
+    domain: &Radix2EvaluationDomain<Fr>,
+    values: &[G1Affine],
+) -> Result<bool, CheckError> {
+    // w^(i(2n-1)) = w^(-i).
+    let step = domain.group_gen_inv();
+    let weights: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |last| Some(*last * step))
+        .take(values.len())
+        .collect();
+    let top: G1Projective = combine::sum(values, &weights);
+    if combine::vanishes(&top) {
+        return Ok(true);
+    }
+    let highest = ptau.g1(Part::TauG1, values.len() as u64 - 2, 1)?[0];
+    let tau_g2 = ptau.g2(Part::TauG2, 1, 1)?[0];
+    Ok(same_ratio((&highest, &top.into_affine()), (&G2Affine::generator(), &tau_g2)))
 }

@@ -10,8 +10,8 @@ use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, PrimeField, Zero};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
-use placet_params::transcript::encoding;
 use placet_params::transcript::sampling::Sampler;
+use placet_params::transcript::{ChainError, encoding};
 use placet_snarkjs::points::Coordinate;
 use placet_snarkjs::ptau::record::partial::PartialHash;
 use placet_snarkjs::ptau::record::{self, KnowledgeProof, Phase1Contribution, Phase1Kind};
@@ -114,7 +114,10 @@ pub fn contribute<R: Read + Seek, W: Write>(
             return Err(MakeError::Closed);
         }
         Some(last) => last.next_challenge,
-        None => first_challenge(power),
+        None if matches!(source, Source::Beacon(_)) => {
+            return Err(ContributeError::from(ChainError::NoParticipant).into());
+        }
+        None => first_challenge(power, watch),
     };
     let (mut sampler, kind) = match source {
         Source::Participant(entropy) => (entropy.sampler(), Phase1Kind::Participant),
@@ -194,12 +197,12 @@ fn multiply<C: GLVConfig<ScalarField = Fr>>(
 ) {
     const CHUNK: usize = 512;
     points.par_chunks_mut(CHUNK).enumerate().for_each(|(number, chunk)| {
-        let mut factor = *first * ratio.pow([(number * CHUNK) as u64]);
+        let mut factor = Factor(*first * ratio.pow([(number * CHUNK) as u64]));
         let scaled: Vec<Projective<C>> = chunk
             .iter()
             .map(|point| {
-                let scaled = GLVConfig::glv_mul_projective(point.into_group(), factor);
-                factor *= ratio;
+                let scaled = GLVConfig::glv_mul_projective(point.into_group(), factor.0);
+                factor.0 *= ratio;
                 scaled
             })
             .collect();
@@ -241,6 +244,9 @@ pub fn prepare<R: Read + Seek, W: Write>(
     let power = input.power();
     if power != input.ceremony_power() {
         return Err(MakeError::Cut { ceremony_power: input.ceremony_power() });
+    }
+    if power > MAX_POWER {
+        return Err(MakeError::Power { power });
     }
     let contributions = input.contributions()?;
     let mut file = ptau::begin(out, power, PREPARED_SECTIONS)?;
