@@ -47,9 +47,8 @@ fn one_file_in_one_file_out_until_anyone_can_verify() {
     let (code, refused) = run(&step);
     assert_eq!((code, &refused["code"]), (3, &"exists".into()), "nothing is overwritten");
 
-    let verify = |key: &str| {
-        run(&["verify", key, "--ptau", genuine, "--r1cs", "square.r1cs", "--closed"])
-    };
+    let verify =
+        |key: &str| run(&["verify", key, "--ptau", genuine, "--r1cs", "square.r1cs", "--closed"]);
     let (code, skipped) = verify("0.zkey");
     assert_eq!(code, 9);
     assert!(skipped["message"].as_str().unwrap().contains("phase 2 was skipped"), "{skipped}");
@@ -76,7 +75,8 @@ fn unknown_powers_of_tau_are_taken_only_when_that_is_said_and_after_a_full_check
     let run = |arguments: &[&str]| placet(directory, arguments);
     assert_eq!(run(&["phase1", "new", "--power", "2", "0.ptau"]).0, 0);
     assert_eq!(run(&["phase1", "verify", "0.ptau"]).0, 9, "nobody contributed");
-    let step = ["phase1", "contribute", "0.ptau", "1.ptau", "--name", "x", "--entropy-file", "dice"];
+    let step =
+        ["phase1", "contribute", "0.ptau", "1.ptau", "--name", "x", "--entropy-file", "dice"];
     assert_eq!(run(&step).0, 0);
     assert_eq!(run(&["phase1", "prepare", "1.ptau", "2.ptau"]).0, 0);
     let (code, verified) = run(&["phase1", "verify", "2.ptau"]);

@@ -42,10 +42,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("circuit", &["stats"]),
     ("export", &["verification-key", "proof", "r1cs", "zkey", "witness", "all"]),
     ("import", &["zkey", "proof", "verification-key"]),
-    (
-        "evm",
-        &["verifier", "keygen", "sign-roots", "sign-signers", "roots", "prove", "calldata"],
-    ),
+    ("evm", &["verifier", "keygen", "sign-roots", "sign-signers", "roots", "prove", "calldata"]),
     ("inspect", &[]),
     ("completions", &[]),
     ("demo", &[]),

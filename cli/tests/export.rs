@@ -20,7 +20,8 @@ fn everything_exported_is_imported_again_and_alterations_are_refused() {
     assert_eq!(exported["statement"], "transfer");
     assert_eq!(exported["origin"], "dev");
     let circuit = &exported["circuit"];
-    let sum = circuit["public_inputs"].as_u64().unwrap() + circuit["private_inputs"].as_u64().unwrap();
+    let sum =
+        circuit["public_inputs"].as_u64().unwrap() + circuit["private_inputs"].as_u64().unwrap();
     assert_eq!(circuit["wires"].as_u64().unwrap(), sum + 1);
     assert_eq!(exported["files"].as_array().unwrap().len(), 6);
 
@@ -59,7 +60,8 @@ fn everything_exported_is_imported_again_and_alterations_are_refused() {
         (altered, ["--keys".to_owned(), vk.clone()])
     };
     let modulus = "21888242871839275222246405745257275088548364400416034343698204186575808495617";
-    for (value, exit, code) in [("7", 9, "proof-invalid"), (modulus, 3, "json"), ("07", 3, "json")] {
+    for (value, exit, code) in [("7", 9, "proof-invalid"), (modulus, 3, "json"), ("07", 3, "json")]
+    {
         let (altered, keys) = with(5, value);
         let arguments = ["import", "proof", &proof, &altered, &keys[0], &keys[1]];
         assert_eq!(scene.refused(&arguments, exit), code, "{value}");
