@@ -123,6 +123,7 @@ pub fn vouch(
     let last = open_key(zkey)?;
     let made = finalize::<Transfer, _>(&last, &mut powers.file, hash, &|step| show.step(step))
         .map_err(|error| evidence(&error))?;
+    powers.is_unchanged(&show)?;
     drop(show);
     if made.transcript != *transcript || made.key.verifying_key().hash() != key.hash() {
         return Err(Failure::new(

@@ -77,9 +77,11 @@ pub fn verifier_source<S: Statement>(key: &VerifyingKey<S>) -> String {
 /// What a reader of the contract must know of the key, as lines of its notice.
 fn origin(origin: Origin) -> String {
     match origin {
-        Origin::Dev => "A DEVELOPMENT KEY: one machine made it and could forge proofs. Do not deploy\n\
+        Origin::Dev => {
+            "A DEVELOPMENT KEY: one machine made it and could forge proofs. Do not deploy\n\
                         /// this where anything has a value."
-            .to_owned(),
+                .to_owned()
+        }
         Origin::Ceremony { transcript } => {
             format!("The key names the ceremony with transcript\n/// {transcript}.")
         }

@@ -68,6 +68,7 @@ fn fq(word: Word) -> Fq {
     Fq::from_bigint(ark_ff::BigInt::new(limbs)).unwrap()
 }
 
+#[allow(clippy::disallowed_methods)] // points off their curve are what some tests are about
 fn point<C: SWCurveConfig>(x: C::BaseField, y: C::BaseField) -> Affine<C> {
     Affine::new_unchecked(x, y)
 }

@@ -33,13 +33,16 @@ pub(crate) fn check_forms(
     Ok(())
 }
 
-/// Tries every rule before the proof on the state before the block. Gives the indices of the
-/// transfers that pass all of them with what there is to verify, or the first refusal that lasts. The forms were checked before.
+/// Indices of transfers with what there is to verify, or the first refusal that lasts.
+type Screened = Result<Vec<(usize, ProofItem)>, (usize, Refusal)>;
+
+/// Tries every rule before the proof on the state before the block. Gives the transfers that pass
+/// all of them. The forms were checked before.
 pub(crate) fn screen(
     txn: &WriteTransaction,
     context: &Context<'_>,
     entries: &[Entry],
-) -> Result<Result<Vec<(usize, ProofItem)>, (usize, Refusal)>, Failure> {
+) -> Result<Screened, Failure> {
     let mut passed = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Transaction::Transfer(tx) = &entry.transaction else { continue };

@@ -343,9 +343,9 @@ fn finalize(
     let mut ptau = ptau.open(show)?;
     let hash = ptau.hash;
     let at_out = |error: std::io::Error| Failure::file(directory, &error);
-    std::fs::create_dir_all(directory).map_err(at_out)?;
     // Written beside their place, and moved there when nothing can refuse them any more.
-    let beside = tempfile::tempdir_in(directory).map_err(at_out)?;
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside = tempfile::tempdir_in(parent.unwrap_or(Path::new("."))).map_err(at_out)?;
     let mut written =
         (chosen.finalize)(&key, &mut ptau.file, hash, beside.path(), &|step| show.step(step))
             .map_err(|error| match &error {
@@ -359,6 +359,7 @@ fn finalize(
     if !force {
         places.iter().try_for_each(|place| files::must_be_free(place))?;
     }
+    std::fs::create_dir_all(directory).map_err(at_out)?;
     for (file, place) in written.files.iter().zip(&places) {
         std::fs::rename(file, place).map_err(|error| Failure::file(place, &error))?;
     }
