@@ -8,7 +8,20 @@ use support::{BINARY, Scene, refusal, workspace};
 
 /// Nouns with their verbs.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("network", &["init", "join", "status", "block", "sanctions", "advance", "appoint", "dismiss"]),
+    (
+        "network",
+        &[
+            "init",
+            "genesis",
+            "join",
+            "status",
+            "block",
+            "sanctions",
+            "advance",
+            "appoint",
+            "dismiss",
+        ],
+    ),
     ("devnet", &["start", "stop", "status", "advance"]),
     ("node", &["init", "run", "status", "export", "keys"]),
     ("bench", &["network"]),
@@ -40,6 +53,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("asset", &["create", "policy", "mint", "pause", "resume", "show", "list"]),
     ("agent", &["new", "list", "register", "freeze", "release"]),
     ("circuit", &["stats"]),
+    ("ceremony", &["phase1", "new", "contribute", "verify", "beacon", "finalize", "show"]),
+    ("circuits", &["list", "show", "add", "deactivate", "check", "submit"]),
     ("export", &["verification-key", "proof", "r1cs", "zkey", "witness", "all"]),
     ("import", &["zkey", "proof", "verification-key"]),
     ("evm", &["verifier", "keygen", "sign-roots", "sign-signers", "roots", "prove", "calldata"]),
