@@ -3,8 +3,8 @@
 //!
 //! Phase 1 makes powers of tau, for all circuits; usually it is the public ceremony's file.
 //! Phase 2 makes the key of one circuit: [`initial_key`] from powers and circuit, a chain of
-//! [`contribute`], a [`close`] by a public beacon, and [`verify`], which trusts nobody and derives
-//! everything again. [`finalize`] writes the key files that networks load. All files are snarkjs's.
+//! [`contribute()`], a [`close`] by a public beacon, and [`verify()`], which trusts nobody and derives
+//! everything again. [`finalize()`] writes the key files that networks load. All files are snarkjs's.
 //!
 //! Memory: a key is held whole, and of the powers what its domain needs; [`memory`] estimates it.
 //!

@@ -32,7 +32,7 @@ impl Circuits {
 
 impl Circuits {
     /// The circuits of a statement whose proofs a block of this height takes, those that became
-    /// active last first; but those that end within [`SOON`] blocks last of all, because a transfer
+    /// active last first; but those that end within 20 blocks last of all, because a transfer
     /// needs some to become final.
     pub fn active<'a>(&'a self, statement: &'a str, height: u64) -> Vec<&'a CircuitEntry> {
         let taken = |entry: &&CircuitEntry| entry.statement == statement && entry.is_active(height);
