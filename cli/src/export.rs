@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ark_bn254::Fr;
 use ark_relations::gr1cs::SynthesisError;
 use clap::{Args, Subcommand};
-use placet_circuits::circuit::{Circuit, Record, blank_shape, matrices, synthesize};
+use placet_circuits::circuit::{Record, blank_shape, matrices, synthesize};
 use placet_node::files::read_genesis;
 use placet_params::file::{Kind, file_name};
 use placet_params::{CircuitDigest, KeyPolicy, Origin, ProvingKey, VerifyingKey};
@@ -18,6 +18,7 @@ use placet_protocol::transaction::{Transaction, TransferTransaction, TxId};
 use placet_protocol::transfer::{Mode, PublicInputs, Transfer, Witness};
 use placet_protocol::wire::Wire;
 use placet_prover::{ProofSeed, Prover};
+use placet_setup::ceremony::constraints_of;
 use placet_snarkjs::r1cs::R1cs;
 use placet_snarkjs::{convert, json as text, wtns};
 use placet_verifier::PreparedVerifyingKey;
@@ -134,7 +135,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         }
         Command::R1cs { out, force } => {
             force.allows(&[out])?;
-            let circuit = working(app, "building the circuit", blank_circuit)?;
+            let circuit = working(app, "building the circuit", constraints)?;
             let written = force.write(out, &r1cs_bytes(&circuit))?;
             Ok(Report::new(
                 written.line(),
@@ -166,7 +167,7 @@ fn verification_key(app: &App, keys: &Keys, out: &Path, force: &Force) -> Result
 fn zkey(app: &App, keys: &Keys, out: &Path, force: &Force) -> Result<Report> {
     force.allows(&[out])?;
     let key = keys.proving(app)?;
-    let circuit = working(app, "building the circuit", blank_circuit)?;
+    let circuit = working(app, "building the circuit", constraints)?;
     let bytes = working(app, "converting the key: under a minute", || zkey_bytes(&key, &circuit))?;
     let written = force.write(out, &bytes)?;
     let mut json = about(key.verifying_key());
@@ -455,13 +456,8 @@ impl Sample {
 }
 
 /// The circuit alone.
-pub fn blank_circuit() -> Result<R1cs> {
-    let (public, witness) = Transfer::blank();
-    let failed = |error: SynthesisError| Failure::internal(&error);
-    let cs = synthesize::<Transfer>(&public, &witness, Record::Constraints).map_err(failed)?;
-    let matrices = matrices(&cs).map_err(failed)?;
-    let (instance, witnesses) = (cs.num_instance_variables(), cs.num_witness_variables());
-    Ok(R1cs::from_matrices(&matrices, instance, witnesses))
+fn constraints() -> Result<R1cs> {
+    constraints_of::<Transfer>().map_err(|error| Failure::internal(&error))
 }
 
 /// The circuit, and the values of all its wires for a statement that was checked.

@@ -208,6 +208,19 @@ fn beside(
     Ok(Some(transcript))
 }
 
+/// The transcript first, because the key is judged by it.
+fn load_pinned<K>(
+    path: &Path,
+    kind: NetworkKind,
+    pin: &PinnedCircuit,
+    load: impl FnOnce(&Path, &CircuitDigest, KeyPolicy<'_>) -> Result<K, LoadError>,
+) -> Result<Vouched<K>, LoadError> {
+    let transcript = beside(path, kind, pin)?;
+    let policy = KeyPolicy::of(kind, pin, transcript.as_ref())?;
+    let key = load(path, &CircuitDigest(pin.circuit_digest.0), policy)?;
+    Ok((key, transcript))
+}
+
 impl<S: Statement> VerifyingKey<S> {
     /// Reads the key that a network pins, with the transcript beside it where the network is not
     /// `dev`, and checks both.
@@ -219,10 +232,7 @@ impl<S: Statement> VerifyingKey<S> {
         kind: NetworkKind,
         pin: &PinnedCircuit,
     ) -> Result<Vouched<Self>, LoadError> {
-        let transcript = beside(path, kind, pin)?;
-        let policy = KeyPolicy::of(kind, pin, transcript.as_ref())?;
-        let key = Self::load(path, &CircuitDigest(pin.circuit_digest.0), policy)?;
-        Ok((key, transcript))
+        load_pinned(path, kind, pin, Self::load)
     }
 
     /// The points that a transaction carries, spec §12.2: alpha, beta, gamma, delta, then those of
@@ -243,10 +253,7 @@ impl<S: Statement> ProvingKey<S> {
         kind: NetworkKind,
         pin: &PinnedCircuit,
     ) -> Result<Vouched<Self>, LoadError> {
-        let transcript = beside(path, kind, pin)?;
-        let policy = KeyPolicy::of(kind, pin, transcript.as_ref())?;
-        let key = Self::load(path, &CircuitDigest(pin.circuit_digest.0), policy)?;
-        Ok((key, transcript))
+        load_pinned(path, kind, pin, Self::load)
     }
 }
 
