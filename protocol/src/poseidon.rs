@@ -2,14 +2,18 @@
 //!
 //! Width t = n + 1, S-box x^5, 8 full rounds; state `[tag, x1..xn]`, output cell 0. With tag 0 it
 //! is circomlib's Poseidon. Fixed arity only: nothing of variable length is ever hashed with it.
-//! Twin: `circuits/src/poseidon.rs`.
+//! Twin: `circuits/src/poseidon.rs`. How it is computed fast stands in `poseidon/schedule.rs`; the
+//! values are those of the rounds as published, S-box by S-box.
+
+mod limbs;
+mod schedule;
 
 use std::sync::OnceLock;
 
 use ark_bn254::Fr;
 use ark_crypto_primitives::sponge::poseidon::find_poseidon_ark_and_mds;
-use ark_ff::Field;
 
+use self::schedule::{Nobody, Observer, Schedule};
 use crate::tag::Tag;
 
 /// Full rounds at every width; half before and half behind the partial ones.
@@ -53,38 +57,54 @@ impl Parameters {
     }
 }
 
-/// Applies the permutation of width `T` in place.
-pub fn permute<const T: usize>(state: &mut [Fr; T]) {
-    let parameters = Parameters::of_width(T);
-    let first_partial = FULL_ROUNDS / 2;
-    let first_last = first_partial + parameters.partial_rounds;
-    for (round, constants) in parameters.constants.iter().enumerate() {
-        for (cell, constant) in state.iter_mut().zip(constants) {
-            *cell += constant;
-        }
-        let boxes = if (first_partial..first_last).contains(&round) { 1 } else { T };
-        for cell in &mut state[..boxes] {
-            *cell *= cell.square().square();
-        }
-        let mut next = [Fr::from(0u8); T];
-        for (out, row) in next.iter_mut().zip(&parameters.matrix) {
-            let row: &[Fr; T] = row.as_slice().try_into().expect("the matrix is t by t");
-            *out = Fr::sum_of_products(state, row);
-        }
-        *state = next;
-    }
+/// Calls the permutation of the width that the state has. Not generic over the width for callers,
+/// so that it is compiled here, with this crate's optimisation, whichever crate hashes.
+macro_rules! by_width {
+    ($state:expr, $observer:expr, $(($t:literal, $terms:literal))*) => { match $state.len() {
+        $($t => schedule($t).permute::<$t, $terms>(
+            $state.try_into().expect("the length was matched"),
+            $observer,
+        ),)*
+        _ => panic!("Poseidon is defined for widths 2 to 17"),
+    }};
 }
 
-/// The permutation of the width that the state has. Not generic, so that it is compiled once, with
-/// this crate's optimisation, whichever crate hashes.
-fn permute_slice(state: &mut [Fr]) {
-    macro_rules! by_width {
-        ($($t:literal)*) => { match state.len() {
-            $($t => permute::<$t>(state.try_into().expect("the length was matched")),)*
-            _ => unreachable!("H takes 1 to 16 inputs"),
-        }};
-    }
-    by_width!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
+fn permute_with(state: &mut [Fr], observer: impl Observer) {
+    by_width!(
+        state,
+        observer,
+        (2, 3)(3, 5)(4, 7)(5, 9)(6, 11)(7, 13)(8, 15)(9, 17)(10, 19)(11, 21)(12, 23)(13, 25)(
+            14, 27
+        )(15, 29)(16, 31)(17, 33)
+    )
+}
+
+/// Derived once per width and process.
+fn schedule(t: usize) -> &'static Schedule {
+    static TABLE: [OnceLock<Schedule>; MAX_INPUTS] = [const { OnceLock::new() }; MAX_INPUTS];
+    TABLE[t - 2].get_or_init(|| Schedule::new(Parameters::of_width(t)))
+}
+
+/// Applies the permutation of width `state.len()` in place.
+///
+/// # Panics
+/// If the width is not in 2..=17; every caller hashes a fixed arity.
+pub fn permute(state: &mut [Fr]) {
+    permute_with(state, Nobody);
+}
+
+/// [`permute`], and `observe` learns the input of every S-box in the order of the rounds: all cells
+/// in each full round, cell 0 in each partial one.
+///
+/// # Panics
+/// If the width is not in 2..=17.
+pub fn permute_observed(state: &mut [Fr], observe: &mut impl FnMut(Fr)) {
+    permute_watched(state, observe);
+}
+
+/// Not generic, as `permute`.
+fn permute_watched(state: &mut [Fr], observe: &mut dyn FnMut(Fr)) {
+    permute_with(state, observe);
 }
 
 /// The whole output state of `H(tag; inputs)`; cell 0 is the hash, the others are its `H_i`.
@@ -95,11 +115,14 @@ pub fn cells<const N: usize>(tag: Fr, inputs: &[Fr; N]) -> Vec<Fr> {
     let mut state = Vec::with_capacity(N + 1);
     state.push(tag);
     state.extend_from_slice(inputs);
-    permute_slice(&mut state);
+    permute(&mut state);
     state
 }
 
 /// `H(tag; inputs)`.
 pub fn hash<const N: usize>(tag: Tag, inputs: [Fr; N]) -> Fr {
-    cells(tag.field(), &inputs)[0]
+    let mut state = [tag.field(); MAX_INPUTS + 1];
+    state[1..=N].copy_from_slice(&inputs);
+    permute(&mut state[..=N]);
+    state[0]
 }
