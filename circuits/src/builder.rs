@@ -1,63 +1,38 @@
-//! The few operations that every gadget is written in, and a trace of what they allocate: which
-//! variables the prover chooses freely, and how many rows each clause costs.
-
-use std::cell::RefCell;
-use std::ops::Range;
+//! The few operations that every gadget is written in.
 
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, Field, PrimeField};
-use ark_r1cs_std::fields::fp::{AllocatedFp, FpVar};
-use ark_r1cs_std::prelude::*;
-use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError, Variable};
+use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 
-/// What a synthesis recorded.
-#[derive(Clone, Debug, Default)]
-pub struct Trace {
-    /// Variables that the prover chooses; every other one must follow from these.
-    pub inputs: Vec<Variable>,
-    /// The rows of each block with the name of its clause, in order of synthesis.
-    pub blocks: Vec<(&'static str, Range<usize>)>,
-}
-
-impl Trace {
-    /// Rows per clause, in the order of the statement.
-    pub fn clauses(&self) -> Vec<(&'static str, usize)> {
-        let mut clauses: Vec<(&'static str, usize)> = Vec::new();
-        for (name, rows) in &self.blocks {
-            match clauses.iter_mut().find(|(known, _)| known == name) {
-                Some((_, count)) => *count += rows.len(),
-                None => clauses.push((name, rows.len())),
-            }
-        }
-        clauses
-    }
-
-    /// The clause that a row belongs to.
-    pub fn clause_of(&self, row: usize) -> Option<&'static str> {
-        self.blocks.iter().find(|(_, rows)| rows.contains(&row)).map(|(name, _)| *name)
-    }
-}
+pub use crate::interpreter::{Bit, Interpreter, Var};
+pub use crate::rows::{Rows, Trace};
 
 /// Allocates and constrains values of one circuit.
-pub struct Builder {
-    cs: ConstraintSystemRef<Fr>,
-    trace: RefCell<Trace>,
+pub struct Builder<I = Rows> {
+    interpreter: I,
 }
 
-impl Builder {
+impl Builder<Rows> {
     /// Builds into `cs`.
     pub fn new(cs: ConstraintSystemRef<Fr>) -> Self {
-        Self { cs, trace: RefCell::default() }
+        Self::over(Rows { cs, trace: Default::default() })
     }
 
     /// The constraint system.
     pub fn cs(&self) -> ConstraintSystemRef<Fr> {
-        self.cs.clone()
+        self.interpreter.cs.clone()
     }
 
     /// What was recorded so far.
     pub fn into_trace(self) -> Trace {
-        self.trace.into_inner()
+        self.interpreter.trace.into_inner()
+    }
+}
+
+impl<I: Interpreter> Builder<I> {
+    /// Builds by an interpreter.
+    pub fn over(interpreter: I) -> Self {
+        Self { interpreter }
     }
 
     /// Runs the block of one clause and counts its rows. A clause may come in several blocks.
@@ -66,50 +41,56 @@ impl Builder {
         name: &'static str,
         block: impl FnOnce() -> Result<T, SynthesisError>,
     ) -> Result<T, SynthesisError> {
-        let before = self.cs.num_constraints();
+        let before = self.interpreter.rows();
         let result = block()?;
-        let rows = before..self.cs.num_constraints();
-        self.trace.borrow_mut().blocks.push((name, rows));
+        self.interpreter.note_clause(name, before..self.interpreter.rows());
         Ok(result)
     }
 
     /// A public input.
-    pub fn public(&self, value: Fr) -> Result<FpVar<Fr>, SynthesisError> {
-        FpVar::new_input(self.cs(), || Ok(value))
+    pub fn public(&self, value: Fr) -> Result<Var<I>, SynthesisError> {
+        self.interpreter.public(value).map(Var)
     }
 
     /// A value that the prover chooses.
-    pub fn input(&self, value: Fr) -> Result<FpVar<Fr>, SynthesisError> {
-        let variable = self.cs.new_witness_variable(|| Ok(value))?;
-        self.trace.borrow_mut().inputs.push(variable);
-        Ok(AllocatedFp::new(Some(value), variable, self.cs()).into())
+    pub fn input(&self, value: Fr) -> Result<Var<I>, SynthesisError> {
+        self.interpreter.input(value).map(Var)
     }
 
     /// A bit that the prover chooses; one row makes it boolean.
-    pub fn input_bit(&self, value: bool) -> Result<Boolean<Fr>, SynthesisError> {
-        let bit = Boolean::new_witness(self.cs(), || Ok(value))?;
-        if let Boolean::Var(allocated) = &bit {
-            self.trace.borrow_mut().inputs.push(allocated.variable());
-        }
-        Ok(bit)
+    pub fn input_bit(&self, value: bool) -> Result<Bit<I>, SynthesisError> {
+        self.interpreter.input_bit(value).map(Bit)
     }
 
     /// A value that the rows which follow determine.
-    pub fn derived(&self, value: Option<Fr>) -> Result<FpVar<Fr>, SynthesisError> {
-        FpVar::new_witness(self.cs(), || value.ok_or(SynthesisError::AssignmentMissing))
+    pub fn derived(&self, value: Option<Fr>) -> Result<Var<I>, SynthesisError> {
+        self.interpreter.derived(value).map(Var)
     }
 
     /// `numerator / denominator`, one row. The caller shows that the denominator is never zero
     /// together with the numerator.
     pub fn quotient(
         &self,
-        numerator: &FpVar<Fr>,
-        denominator: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
-        let value = value(numerator).zip(value(denominator)).map(|(n, d)| {
+        numerator: &Var<I>,
+        denominator: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
+        self.quotient_hinted(numerator, denominator, None)
+    }
+
+    /// As [`Self::quotient`]; `inverse` may be the denominator's inverse, or wrong: then it is
+    /// computed here. Many inverses found at once cost little, each alone as much as a hundred
+    /// products.
+    pub fn quotient_hinted(
+        &self,
+        numerator: &Var<I>,
+        denominator: &Var<I>,
+        inverse: Option<Fr>,
+    ) -> Result<Var<I>, SynthesisError> {
+        let value = numerator.value().zip(denominator.value()).map(|(n, d)| {
+            let inverse = inverse.filter(|inverse| *inverse * d == Fr::ONE);
             // Where the denominator vanishes alone no value satisfies the row; zero is as good
             // as any, and proving such a statement fails.
-            n * d.inverse().unwrap_or(Fr::from(0u8))
+            n * inverse.or_else(|| d.inverse()).unwrap_or(Fr::from(0u8))
         });
         let quotient = self.derived(value)?;
         quotient.mul_equals(denominator, numerator)?;
@@ -118,45 +99,36 @@ impl Builder {
 
     /// Whether `x` is zero, three rows. The helper value is zero where `x` is, so nothing is left
     /// free.
-    pub fn is_zero(&self, x: &FpVar<Fr>) -> Result<FpVar<Fr>, SynthesisError> {
-        let inverse = value(x).map(|x| x.inverse().unwrap_or(Fr::from(0u8)));
+    pub fn is_zero(&self, x: &Var<I>) -> Result<Var<I>, SynthesisError> {
+        let inverse = x.value().map(|x| x.inverse().unwrap_or(Fr::from(0u8)));
         let inverse = self.derived(inverse)?;
-        let zero = self.derived(value(x).map(|x| Fr::from(u8::from(x == Fr::from(0u8)))))?;
+        let zero = self.derived(x.value().map(|x| Fr::from(u8::from(x == Fr::from(0u8)))))?;
         x.mul_equals(&inverse, &not(&zero))?;
-        x.mul_equals(&zero, &FpVar::zero())?;
-        inverse.mul_equals(&zero, &FpVar::zero())?;
+        x.mul_equals(&zero, &Var::zero())?;
+        inverse.mul_equals(&zero, &Var::zero())?;
         Ok(zero)
     }
 
     /// The `width` low bits of `x`, lowest first, with rows that make `x` equal to their sum: so
     /// `x` is below `2^width`. `width` stays below 254, so the sum never wraps. `width + 1` rows.
-    pub fn bits(&self, x: &FpVar<Fr>, width: u32) -> Result<Vec<Boolean<Fr>>, SynthesisError> {
+    pub fn bits(&self, x: &Var<I>, width: u32) -> Result<Vec<Bit<I>>, SynthesisError> {
         assert!(width < Fr::MODULUS_BIT_SIZE, "a wider sum could wrap around the modulus");
-        let integer = value(x).map(|x| x.into_bigint());
+        let integer = x.value().map(|x| x.into_bigint());
         let bits = (0..width as usize)
-            .map(|i| {
-                Boolean::new_witness(self.cs(), || {
-                    integer.map(|x| x.get_bit(i)).ok_or(SynthesisError::AssignmentMissing)
-                })
-            })
+            .map(|i| self.interpreter.derived_bit(integer.map(|x| x.get_bit(i))).map(Bit))
             .collect::<Result<Vec<_>, _>>()?;
         weigh(&bits).enforce_equal(x)?;
         Ok(bits)
     }
 
     /// Makes `x` lie in `[0, 2^width)`.
-    pub fn range(&self, x: &FpVar<Fr>, width: u32) -> Result<(), SynthesisError> {
+    pub fn range(&self, x: &Var<I>, width: u32) -> Result<(), SynthesisError> {
         self.bits(x, width).map(drop)
     }
 
     /// `a < b` for values whose difference fits `width` bits and a sign; anything else has no
     /// satisfying witness. `width + 2` rows.
-    pub fn less_than(
-        &self,
-        a: &FpVar<Fr>,
-        b: &FpVar<Fr>,
-        width: u32,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+    pub fn less_than(&self, a: &Var<I>, b: &Var<I>, width: u32) -> Result<Var<I>, SynthesisError> {
         let offset = Fr::from(2u8).pow([u64::from(width)]);
         let bits = self.bits(&(a - b + offset), width + 1)?;
         Ok(not(&as_field(&bits[width as usize])))
@@ -165,45 +137,40 @@ impl Builder {
     /// `condition · (a - b) = 0`, one row.
     pub fn equal_if(
         &self,
-        condition: &FpVar<Fr>,
-        a: &FpVar<Fr>,
-        b: &FpVar<Fr>,
+        condition: &Var<I>,
+        a: &Var<I>,
+        b: &Var<I>,
     ) -> Result<(), SynthesisError> {
-        condition.mul_equals(&(a - b), &FpVar::zero())
+        condition.mul_equals(&(a - b), &Var::zero())
     }
 
     /// `condition ? yes : no`, one row.
-    pub fn choose(&self, condition: &FpVar<Fr>, yes: &FpVar<Fr>, no: &FpVar<Fr>) -> FpVar<Fr> {
+    pub fn choose(&self, condition: &Var<I>, yes: &Var<I>, no: &Var<I>) -> Var<I> {
         condition * (yes - no) + no
     }
 
-    /// Names `lc` as a value without a row.
-    pub(crate) fn linear(
-        &self,
-        lc: ark_relations::gr1cs::LinearCombination<Fr>,
-        value: Option<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
-        let variable = self.cs.new_lc(|| lc)?;
-        Ok(AllocatedFp::new(value, variable, self.cs()).into())
+    /// One Poseidon permutation; [`crate::poseidon`] says what it costs.
+    pub(crate) fn permute(&self, state: &[&Var<I>]) -> Result<Vec<Var<I>>, SynthesisError> {
+        let state: Vec<_> = state.iter().map(|cell| &cell.0).collect();
+        Ok(self.interpreter.permute(&state)?.into_iter().map(Var).collect())
     }
 }
 
-/// The assigned value; `None` when synthesizing without an assignment.
-pub fn value(x: &FpVar<Fr>) -> Option<Fr> {
-    x.value().ok()
-}
-
 /// A bit as a field element, without a row.
-pub fn as_field(bit: &Boolean<Fr>) -> FpVar<Fr> {
-    FpVar::from(bit.clone())
+pub fn as_field<I: Interpreter>(bit: &Bit<I>) -> Var<I> {
+    Var(I::bit_as_number(&bit.0))
 }
 
 /// `Σ 2^i · bits[i]`, without a row.
-pub fn weigh(bits: &[Boolean<Fr>]) -> FpVar<Fr> {
-    Boolean::le_bits_to_fp(bits).expect("linear: nothing is allocated")
+///
+/// # Panics
+/// Where the sum could wrap around the modulus; every caller has a fixed width.
+pub fn weigh<I: Interpreter>(bits: &[Bit<I>]) -> Var<I> {
+    assert!(bits.len() < Fr::MODULUS_BIT_SIZE as usize, "a wider sum could wrap");
+    Var(I::weigh(bits))
 }
 
 /// `1 - x`, without a row.
-pub fn not(x: &FpVar<Fr>) -> FpVar<Fr> {
-    FpVar::one() - x
+pub fn not<I: Interpreter>(x: &Var<I>) -> Var<I> {
+    Var::one() - x
 }

@@ -13,15 +13,37 @@ use placet_protocol::field;
 use placet_protocol::statement::Statement;
 use sha2::{Digest, Sha256};
 
+use crate::builder::{Builder, Interpreter};
+use crate::values::{self, Assignment};
+
 /// A statement that also exists as a rank-1 constraint system.
 pub trait Circuit: Statement {
     /// Allocates public inputs in the statement's order, then the witness, and enforces every
     /// clause. The constraints must not depend on the values.
+    fn build<I: Interpreter>(
+        builder: &Builder<I>,
+        public: &Self::Public,
+        witness: &Self::Witness,
+    ) -> Result<(), SynthesisError>;
+
+    /// Builds the rows into `cs`.
     fn synthesize(
         cs: ConstraintSystemRef<Fr>,
         public: &Self::Public,
         witness: &Self::Witness,
-    ) -> Result<(), SynthesisError>;
+    ) -> Result<(), SynthesisError> {
+        Self::build(&Builder::new(cs), public, witness)
+    }
+
+    /// Computes the values of all wires, and of the rows of A and B. They are those of
+    /// [`Self::synthesize`], by plain arithmetic; they satisfy the constraints where the statement
+    /// is true.
+    fn assign(
+        public: &Self::Public,
+        witness: &Self::Witness,
+    ) -> Result<Assignment, SynthesisError> {
+        values::assign(|builder| Self::build(builder, public, witness))
+    }
 
     /// Filler values of the right shape: what key generation synthesizes with. They need not
     /// satisfy the statement.
@@ -33,7 +55,7 @@ pub trait Circuit: Statement {
 pub enum Record {
     /// Constraints and assignment: key generation, statistics, satisfaction checks.
     Constraints,
-    /// The assignment alone: proving with matrices that are already known.
+    /// The assignment alone, by arkworks' own bookkeeping; [`Circuit::assign`] is much faster.
     AssignmentOnly,
 }
 
@@ -53,6 +75,14 @@ pub fn synthesize<C: Circuit>(
     C::synthesize(cs.clone(), public, witness)?;
     cs.finalize();
     Ok(cs)
+}
+
+/// The values of all wires of `C`, and of the rows of A and B.
+pub fn assign<C: Circuit>(
+    public: &C::Public,
+    witness: &C::Witness,
+) -> Result<Assignment, SynthesisError> {
+    C::assign(public, witness)
 }
 
 /// The matrices A, B, C of a constraint system synthesized with [`Record::Constraints`].

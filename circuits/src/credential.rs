@@ -1,31 +1,31 @@
 //! Credentials in-circuit. Spec §4. Twin: `protocol/src/credential.rs`.
 
-use ark_bn254::Fr;
-use ark_r1cs_std::eq::EqGadget;
-use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::credential::{IdentityCredential, InvestorCredential};
 use placet_protocol::tag::Tag;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Interpreter, Var};
 use crate::poseidon::hash;
 
 /// An identity credential of the prover.
-pub struct IdentityVar {
+pub struct IdentityVar<I: Interpreter> {
     /// 248 bits once NotSanctioned holds.
-    pub subject: FpVar<Fr>,
+    pub subject: Var<I>,
     /// See [`IdentityCredential::jurisdiction`].
-    pub jurisdiction: FpVar<Fr>,
+    pub jurisdiction: Var<I>,
     /// See [`IdentityCredential::risk`].
-    pub risk: FpVar<Fr>,
+    pub risk: Var<I>,
     /// See [`IdentityCredential::expires_at`].
-    pub expires_at: FpVar<Fr>,
-    salt: FpVar<Fr>,
+    pub expires_at: Var<I>,
+    salt: Var<I>,
 }
 
-impl IdentityVar {
+impl<I: Interpreter> IdentityVar<I> {
     /// Allocates all fields but the holder: that is the prover's own key.
-    pub fn new(builder: &Builder, credential: &IdentityCredential) -> Result<Self, SynthesisError> {
+    pub fn new(
+        builder: &Builder<I>,
+        credential: &IdentityCredential,
+    ) -> Result<Self, SynthesisError> {
         Ok(Self {
             subject: builder.input(credential.subject)?,
             jurisdiction: builder.input(credential.jurisdiction)?,
@@ -38,10 +38,10 @@ impl IdentityVar {
     /// The registry leaf of this credential, held by `holder` and vouched for by `attestor`.
     pub fn leaf(
         &self,
-        builder: &Builder,
-        holder: &FpVar<Fr>,
-        attestor: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+        builder: &Builder<I>,
+        holder: &Var<I>,
+        attestor: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
         let inner = hash(
             builder,
             Tag::Identity,
@@ -52,19 +52,22 @@ impl IdentityVar {
 }
 
 /// An investor credential of the prover.
-pub struct InvestorVar {
+pub struct InvestorVar<I: Interpreter> {
     /// See [`InvestorCredential::categories`].
-    pub categories: FpVar<Fr>,
+    pub categories: Var<I>,
     /// See [`InvestorCredential::capital`].
-    pub capital: FpVar<Fr>,
+    pub capital: Var<I>,
     /// See [`InvestorCredential::expires_at`].
-    pub expires_at: FpVar<Fr>,
-    salt: FpVar<Fr>,
+    pub expires_at: Var<I>,
+    salt: Var<I>,
 }
 
-impl InvestorVar {
+impl<I: Interpreter> InvestorVar<I> {
     /// Allocates all fields but the holder: that is the prover's own key.
-    pub fn new(builder: &Builder, credential: &InvestorCredential) -> Result<Self, SynthesisError> {
+    pub fn new(
+        builder: &Builder<I>,
+        credential: &InvestorCredential,
+    ) -> Result<Self, SynthesisError> {
         Ok(Self {
             categories: builder.input(credential.categories)?,
             capital: builder.input(credential.capital)?,
@@ -76,10 +79,10 @@ impl InvestorVar {
     /// The registry leaf of this credential, held by `holder` and vouched for by `attestor`.
     pub fn leaf(
         &self,
-        builder: &Builder,
-        holder: &FpVar<Fr>,
-        attestor: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+        builder: &Builder<I>,
+        holder: &Var<I>,
+        attestor: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
         let inner = hash(
             builder,
             Tag::Investor,
@@ -91,11 +94,11 @@ impl InvestorVar {
 
 /// `gate · Π (id − place) = 0`: where the gate is 1, `id` is one of the eight. Eight rows and one
 /// for the gate.
-pub fn enforce_trusted(
-    gate: &FpVar<Fr>,
-    id: &FpVar<Fr>,
-    places: &[FpVar<Fr>],
+pub fn enforce_trusted<I: Interpreter>(
+    gate: &Var<I>,
+    id: &Var<I>,
+    places: &[Var<I>],
 ) -> Result<(), SynthesisError> {
     let product = places.iter().fold(gate.clone(), |product, place| product * (id - place));
-    product.enforce_equal(&FpVar::Constant(Fr::from(0u8)))
+    product.enforce_equal(&Var::zero())
 }

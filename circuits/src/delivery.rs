@@ -1,32 +1,30 @@
 //! Deliveries in-circuit. Spec §6. Twin: `protocol/src/delivery.rs`.
 
-use ark_bn254::Fr;
-use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::delivery::Delivery;
 use placet_protocol::tag::Tag;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Interpreter, Var};
 use crate::poseidon::hash;
 
 /// The opening of a delivery. The integers of a committed one were range-checked by the transfer
 /// that made it, or by validators who saw the mint.
-pub struct DeliveryVar {
+pub struct DeliveryVar<I: Interpreter> {
     /// Units.
-    pub amount: FpVar<Fr>,
+    pub amount: Var<I>,
     /// Until when the units arrive locked.
-    pub unlock_at: FpVar<Fr>,
+    pub unlock_at: Var<I>,
     /// From when on the sender may take it back.
-    pub deadline: FpVar<Fr>,
+    pub deadline: Var<I>,
     /// `H(OWNER; to.x, k)`.
-    pub owner_tag: FpVar<Fr>,
+    pub owner_tag: Var<I>,
     /// `H(REFUND; nk, k)`, or zero.
-    pub refund_tag: FpVar<Fr>,
+    pub refund_tag: Var<I>,
 }
 
-impl DeliveryVar {
+impl<I: Interpreter> DeliveryVar<I> {
     /// Allocates all fields.
-    pub fn new(builder: &Builder, delivery: &Delivery) -> Result<Self, SynthesisError> {
+    pub fn new(builder: &Builder<I>, delivery: &Delivery) -> Result<Self, SynthesisError> {
         Ok(Self {
             amount: builder.input(delivery.amount)?,
             unlock_at: builder.input(delivery.unlock_at)?,
@@ -37,11 +35,7 @@ impl DeliveryVar {
     }
 
     /// `H(DELIVERY; asset_id, amount, unlock_at, deadline, owner_tag, refund_tag)`.
-    pub fn commit(
-        &self,
-        builder: &Builder,
-        asset: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+    pub fn commit(&self, builder: &Builder<I>, asset: &Var<I>) -> Result<Var<I>, SynthesisError> {
         hash(
             builder,
             Tag::Delivery,

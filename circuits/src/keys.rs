@@ -9,44 +9,42 @@
 //! exceptional cases are shown unreachable where they are used. One complete Edwards addition
 //! then takes the base away again where `t` is even.
 
+use std::sync::OnceLock;
+
 use ark_bn254::Fr;
 use ark_ec::twisted_edwards::{MontCurveConfig, TECurveConfig};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field};
-use ark_r1cs_std::fields::fp::FpVar;
-use ark_r1cs_std::prelude::*;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::keys::{KEY_BITS, Point};
 use taceo_ark_babyjubjub::EdwardsConfig;
 
-use crate::builder::{Builder, as_field, not, value};
+use crate::builder::{Bit, Builder, Interpreter, Var, as_field, not};
 
 const EDWARDS_D: Fr = <EdwardsConfig as TECurveConfig>::COEFF_D;
 const MONTGOMERY_A: Fr = <EdwardsConfig as MontCurveConfig>::COEFF_A;
 
 /// The bits of the key's representative, lowest first; bit 251 is 1 and not allocated.
-pub struct KeyVar {
-    bits: Vec<Boolean<Fr>>,
+pub struct KeyVar<I: Interpreter> {
+    bits: Vec<Bit<I>>,
 }
 
 /// A point on the Montgomery form.
-#[derive(Clone)]
-struct Montgomery {
-    u: FpVar<Fr>,
-    v: FpVar<Fr>,
+struct Montgomery<I: Interpreter> {
+    u: Var<I>,
+    v: Var<I>,
 }
 
-impl KeyVar {
+impl<I: Interpreter> KeyVar<I> {
     /// Allocates the bits.
-    pub fn new(builder: &Builder, bits: &[bool; KEY_BITS]) -> Result<Self, SynthesisError> {
+    pub fn new(builder: &Builder<I>, bits: &[bool; KEY_BITS]) -> Result<Self, SynthesisError> {
         let bits = bits.iter().map(|bit| builder.input_bit(*bit)).collect::<Result<_, _>>()?;
         Ok(Self { bits })
     }
 
     /// `pk.x` of `pk = t·G`.
-    pub fn public_x(&self, builder: &Builder) -> Result<FpVar<Fr>, SynthesisError> {
-        let mut base = Point::generator().into_group();
-        let mut sum: Option<Montgomery> = None;
+    pub fn public_x(&self, builder: &Builder<I>) -> Result<Var<I>, SynthesisError> {
+        let mut sum: Option<Montgomery<I>> = None;
         // Two signed digits a window, lowest first: the window's point is ±1 or ±3 times `base`.
         //
         // Additions are never exceptional: before window i > 0 the sum is a·G with a odd and
@@ -54,12 +52,10 @@ impl KeyVar {
         // zero, and |a ± c| < 4^(i+1) < 3ℓ: only a ± c = ±ℓ could make the points equal or
         // opposite. Below the top window |a ± c| < 2^250 < ℓ. In the top window c = 3·2^250 is
         // fixed and |a| < 2^250, so a ± c lies beyond 2·2^250 > ℓ on its side of zero.
-        for window in 0..126 {
-            let one = to_montgomery(base);
-            let three = to_montgomery(base + base.double());
-            let addend = if window == 125 {
+        for (window, [one, three]) in windows().iter().enumerate() {
+            let addend = if window == WINDOWS - 1 {
                 // Bits 250 and 251 of 2^251 + u are always 1.
-                Montgomery { u: FpVar::Constant(three.0), v: FpVar::Constant(three.1) }
+                Montgomery { u: Var::constant(three.0), v: Var::constant(three.1) }
             } else {
                 let (b0, b1) = (self.signed_bit(2 * window), self.signed_bit(2 * window + 1));
                 let both = &b0 * &b1;
@@ -77,11 +73,10 @@ impl KeyVar {
                 None => addend,
                 Some(sum) => sum.add(builder, &addend)?,
             });
-            base = base.double().double();
         }
         let sum = sum.expect("there are windows");
         let generator = Point::generator();
-        let base = [generator.x, generator.y].map(FpVar::Constant);
+        let base = [generator.x, generator.y].map(Var::constant);
         self.without_parity(builder, &sum, &base[0], &base[1])
     }
 
@@ -90,10 +85,10 @@ impl KeyVar {
     /// checked.
     pub fn agree_x(
         &self,
-        builder: &Builder,
-        x: &FpVar<Fr>,
-        y: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+        builder: &Builder<I>,
+        x: &Var<I>,
+        y: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
         // y ≠ 1 and x ≠ 0 for every point of odd order but the identity.
         let u = builder.quotient(&(y + Fr::ONE), &not(y))?;
         let v = builder.quotient(&u, x)?;
@@ -114,7 +109,7 @@ impl KeyVar {
     }
 
     /// Bit j of `u = ⌊t/2⌋` for j below 250: its digit is `2u_j − 1`.
-    fn signed_bit(&self, j: usize) -> FpVar<Fr> {
+    fn signed_bit(&self, j: usize) -> Var<I> {
         as_field(&self.bits[j + 1])
     }
 
@@ -122,11 +117,11 @@ impl KeyVar {
     /// not, so the denominator never vanishes for points on the curve.
     fn without_parity(
         &self,
-        builder: &Builder,
-        sum: &Montgomery,
-        base_x: &FpVar<Fr>,
-        base_y: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+        builder: &Builder<I>,
+        sum: &Montgomery<I>,
+        base_x: &Var<I>,
+        base_y: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
         // v ≠ 0: the sum is (t|1)·base with t|1 odd, and neither ℓ nor 3ℓ lies in range.
         // u ≠ −1: at −1 the curve equation asks for a root of A − 2 = d, which has none.
         let x1 = builder.quotient(&sum.u, &sum.v)?;
@@ -140,15 +135,15 @@ impl KeyVar {
     }
 }
 
-impl Montgomery {
+impl<I: Interpreter> Montgomery<I> {
     /// Sum of points with different u: three rows.
-    fn add(&self, builder: &Builder, other: &Self) -> Result<Self, SynthesisError> {
+    fn add(&self, builder: &Builder<I>, other: &Self) -> Result<Self, SynthesisError> {
         let slope = builder.quotient(&(&other.v - &self.v), &(&other.u - &self.u))?;
         self.chord(builder, &slope, &other.u)
     }
 
     /// Twice a point with v ≠ 0: four rows.
-    fn double(&self, builder: &Builder) -> Result<Self, SynthesisError> {
+    fn double(&self, builder: &Builder<I>) -> Result<Self, SynthesisError> {
         let square = &self.u * &self.u;
         let numerator = square * Fr::from(3u8) + &self.u * (MONTGOMERY_A.double()) + Fr::ONE;
         let slope = builder.quotient(&numerator, &(&self.v * Fr::from(2u8)))?;
@@ -158,7 +153,7 @@ impl Montgomery {
     /// `2·self + other` as `(self + other) + self`, five rows: the v of the inner sum is never
     /// needed. Source: Eisenträger, Lauter, Montgomery, "Fast elliptic curve arithmetic and
     /// improved Weil pairing evaluation", 2003.
-    fn double_and_add(&self, builder: &Builder, other: &Self) -> Result<Self, SynthesisError> {
+    fn double_and_add(&self, builder: &Builder<I>, other: &Self) -> Result<Self, SynthesisError> {
         let first = builder.quotient(&(&self.v - &other.v), &(&self.u - &other.u))?;
         let inner = &first * &first - &self.u - &other.u - MONTGOMERY_A;
         let second = builder.quotient(&(&self.v * Fr::from(2u8)), &(&self.u - &inner))? - &first;
@@ -169,19 +164,35 @@ impl Montgomery {
     /// mirrored: two rows.
     fn chord(
         &self,
-        builder: &Builder,
-        slope: &FpVar<Fr>,
-        other_u: &FpVar<Fr>,
+        builder: &Builder<I>,
+        slope: &Var<I>,
+        other_u: &Var<I>,
     ) -> Result<Self, SynthesisError> {
         let u = slope * slope - MONTGOMERY_A - &self.u - other_u;
-        let v_value = value(slope)
-            .zip(value(&self.u).zip(value(&u)))
-            .zip(value(&self.v))
+        let v_value = slope
+            .value()
+            .zip(self.u.value().zip(u.value()))
+            .zip(self.v.value())
             .map(|((slope, (from, to)), v)| slope * (from - to) - v);
         let v = builder.derived(v_value)?;
         slope.mul_equals(&(&self.u - &u), &(&v + &self.v))?;
         Ok(Self { u, v })
     }
+}
+
+/// Windows of two signed digits in [`KeyVar::public_x`].
+const WINDOWS: usize = 126;
+
+/// Once and three times `4^i·G` for every window i.
+fn windows() -> &'static [[(Fr, Fr); 2]] {
+    static TABLE: OnceLock<Vec<[(Fr, Fr); 2]>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let first = Point::generator().into_group();
+        std::iter::successors(Some(first), |base| Some(base.double().double()))
+            .map(|base| [to_montgomery(base), to_montgomery(base + base.double())])
+            .take(WINDOWS)
+            .collect()
+    })
 }
 
 /// Montgomery coordinates of a constant point that is not the identity.

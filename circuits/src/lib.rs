@@ -1,5 +1,6 @@
 //! The statements of Placet as rank-1 constraint systems. Each file is the twin of one in
-//! `protocol` and enforces in-circuit what that one checks natively.
+//! `protocol` and enforces in-circuit what that one checks natively. They are written once, for
+//! any interpreter: one makes rows, another computes the values of all wires.
 //!
 //! Modules in reading order.
 
@@ -14,7 +15,13 @@ pub mod poseidon;
 pub mod position;
 pub mod transfer;
 
+pub mod interpreter;
+pub mod rows;
+mod unrolled;
+pub mod values;
+
 #[cfg(feature = "analysis")]
 pub mod analysis;
 
-pub use circuit::Circuit;
+pub use circuit::{Circuit, assign};
+pub use values::Assignment;

@@ -1,36 +1,33 @@
 //! Merkle membership: 8-ary paths. Spec §2. Twin: `protocol/src/merkle.rs`.
 
-use ark_bn254::Fr;
-use ark_r1cs_std::fields::fp::FpVar;
-use ark_r1cs_std::prelude::*;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::merkle::{ARITY, ARITY_BITS, Path};
 use placet_protocol::tag::Tag;
 
-use crate::builder::{Builder, as_field, value};
+use crate::builder::{Bit, Builder, Interpreter, Var, as_field};
 use crate::poseidon::hash;
 
 /// The bits of a path's index, lowest first: three per level.
-pub fn index_bits<const D: usize>(
-    builder: &Builder,
+pub fn index_bits<I: Interpreter, const D: usize>(
+    builder: &Builder<I>,
     path: &Path<D>,
-) -> Result<Vec<Boolean<Fr>>, SynthesisError> {
+) -> Result<Vec<Bit<I>>, SynthesisError> {
     (0..ARITY_BITS * D).map(|i| builder.input_bit(path.index >> i & 1 == 1)).collect()
 }
 
 /// The root that `leaf` leads to at the index given by `bits`. Per level: the prover shows all
 /// eight children, seven rows make the node on the path the one at its place, one permutation
 /// hashes them.
-pub fn root<const D: usize>(
-    builder: &Builder,
-    leaf: &FpVar<Fr>,
+pub fn root<I: Interpreter, const D: usize>(
+    builder: &Builder<I>,
+    leaf: &Var<I>,
     path: &Path<D>,
-    bits: &[Boolean<Fr>],
-) -> Result<FpVar<Fr>, SynthesisError> {
+    bits: &[Bit<I>],
+) -> Result<Var<I>, SynthesisError> {
     assert_eq!(bits.len(), ARITY_BITS * D, "three bits a level");
     let mut own = leaf.clone();
     for level in 0..D {
-        let assigned = value(&own).unwrap_or_default();
+        let assigned = own.value().unwrap_or_default();
         let children = path
             .children(level, assigned)
             .iter()
@@ -44,11 +41,11 @@ pub fn root<const D: usize>(
 }
 
 /// `children[place] = own`, seven rows: a tree of selections whose last one is the equality.
-fn enforce_child(
-    builder: &Builder,
-    children: &[FpVar<Fr>],
-    place: &[Boolean<Fr>],
-    own: &FpVar<Fr>,
+fn enforce_child<I: Interpreter>(
+    builder: &Builder<I>,
+    children: &[Var<I>],
+    place: &[Bit<I>],
+    own: &Var<I>,
 ) -> Result<(), SynthesisError> {
     assert_eq!((children.len(), place.len()), (ARITY, ARITY_BITS), "one level of the tree");
     let [low, middle, high] = [0, 1, 2].map(|i| as_field(&place[i]));

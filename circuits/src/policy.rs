@@ -1,43 +1,41 @@
 //! Policies and jurisdiction rules in-circuit. Spec §5. Twin: `protocol/src/policy.rs`.
 
 use ark_bn254::Fr;
-use ark_r1cs_std::fields::fp::FpVar;
-use ark_r1cs_std::prelude::*;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::field::AttestorId;
 use placet_protocol::policy::{Policy, RULE_BITS, Rule};
 use placet_protocol::tag::Tag;
 
-use crate::builder::{Builder, as_field, weigh};
+use crate::builder::{Bit, Builder, Interpreter, Var, as_field, weigh};
 use crate::poseidon::hash;
 
 /// The opening of the policy in force.
-pub struct PolicyVar {
+pub struct PolicyVar<I: Interpreter> {
     /// The asset.
-    pub asset: FpVar<Fr>,
+    pub asset: Var<I>,
     /// The transfer agent's viewing key; validators checked it when the asset was registered.
-    pub agent: [FpVar<Fr>; 2],
+    pub agent: [Var<I>; 2],
     /// Trusted for identity.
-    pub identity_attestors: Vec<FpVar<Fr>>,
+    pub identity_attestors: Vec<Var<I>>,
     /// Trusted for investor credentials.
-    pub investor_attestors: Vec<FpVar<Fr>>,
+    pub investor_attestors: Vec<Var<I>>,
     /// Root of the jurisdiction rules.
-    pub rules_root: FpVar<Fr>,
+    pub rules_root: Var<I>,
     /// 8 bits: validators recompute the hash from a published byte.
-    pub max_risk: FpVar<Fr>,
+    pub max_risk: Var<I>,
     /// 64 bits, likewise.
-    pub unit_price: FpVar<Fr>,
+    pub unit_price: Var<I>,
     /// 32 bits, likewise.
-    pub capital_bps: FpVar<Fr>,
+    pub capital_bps: Var<I>,
     /// Whether holders are counted.
-    pub count_holders: FpVar<Fr>,
+    pub count_holders: Var<I>,
     /// Whether the capital rule binds.
-    pub capital_rule: FpVar<Fr>,
+    pub capital_rule: Var<I>,
 }
 
-impl PolicyVar {
+impl<I: Interpreter> PolicyVar<I> {
     /// Allocates the fields; the two flags are boolean.
-    pub fn new(builder: &Builder, policy: &Policy) -> Result<Self, SynthesisError> {
+    pub fn new(builder: &Builder<I>, policy: &Policy) -> Result<Self, SynthesisError> {
         let places = |ids: &[AttestorId]| {
             ids.iter().map(|id| builder.input(id.get())).collect::<Result<Vec<_>, _>>()
         };
@@ -56,7 +54,7 @@ impl PolicyVar {
     }
 
     /// `H(POLICY; …)`.
-    pub fn hash(&self, builder: &Builder) -> Result<FpVar<Fr>, SynthesisError> {
+    pub fn hash(&self, builder: &Builder<I>) -> Result<Var<I>, SynthesisError> {
         let trusted: Vec<_> =
             self.identity_attestors.iter().chain(&self.investor_attestors).collect();
         let attestors = hash(builder, Tag::Trusted, &trusted)?;
@@ -80,13 +78,13 @@ impl PolicyVar {
 }
 
 /// A packed rule, taken apart: its fields are sums of its own bits, so no other rule has this leaf.
-pub struct RuleVar {
-    bits: Vec<Boolean<Fr>>,
+pub struct RuleVar<I: Interpreter> {
+    bits: Vec<Bit<I>>,
 }
 
-impl RuleVar {
+impl<I: Interpreter> RuleVar<I> {
     /// Allocates the bits of the packed rule.
-    pub fn new(builder: &Builder, rule: &Rule) -> Result<Self, SynthesisError> {
+    pub fn new(builder: &Builder<I>, rule: &Rule) -> Result<Self, SynthesisError> {
         let packed = u128::from(rule.allowed)
             | u128::from(rule.any_of.0) << 1
             | u128::from(rule.lockup) << 17
@@ -98,23 +96,23 @@ impl RuleVar {
     }
 
     /// The leaf.
-    pub fn leaf(&self) -> FpVar<Fr> {
+    pub fn leaf(&self) -> Var<I> {
         weigh(&self.bits)
     }
     /// Whether residents may acquire.
-    pub fn allowed(&self) -> FpVar<Fr> {
+    pub fn allowed(&self) -> Var<I> {
         as_field(&self.bits[0])
     }
     /// The 16 bits of the category mask.
-    pub fn any_of(&self) -> &[Boolean<Fr>] {
+    pub fn any_of(&self) -> &[Bit<I>] {
         &self.bits[1..17]
     }
     /// Seconds, 32 bits.
-    pub fn lockup(&self) -> FpVar<Fr> {
+    pub fn lockup(&self) -> Var<I> {
         weigh(&self.bits[17..49])
     }
     /// Units, 64 bits.
-    pub fn max_holding(&self) -> FpVar<Fr> {
+    pub fn max_holding(&self) -> Var<I> {
         weigh(&self.bits[49..])
     }
 }

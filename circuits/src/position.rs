@@ -1,32 +1,30 @@
 //! Positions in-circuit. Spec §6. Twin: `protocol/src/position.rs`.
 
-use ark_bn254::Fr;
-use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::position::Position;
 use placet_protocol::tag::Tag;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Interpreter, Var};
 use crate::poseidon::hash;
 
 /// The opening of a position. The integers of a committed one were range-checked by the transfer
 /// that made it, and are zero in the genesis position.
-pub struct PositionVar {
+pub struct PositionVar<I: Interpreter> {
     /// Units at the holder's disposal.
-    pub balance: FpVar<Fr>,
+    pub balance: Var<I>,
     /// Units sent and neither settled nor taken back.
-    pub in_flight: FpVar<Fr>,
+    pub in_flight: Var<I>,
     /// Units that do not move before `unlock_at`.
-    pub locked: FpVar<Fr>,
+    pub locked: Var<I>,
     /// When the lock ends.
-    pub unlock_at: FpVar<Fr>,
+    pub unlock_at: Var<I>,
     /// The nullifier of the position before.
-    pub rho: FpVar<Fr>,
+    pub rho: Var<I>,
 }
 
-impl PositionVar {
+impl<I: Interpreter> PositionVar<I> {
     /// Allocates all fields.
-    pub fn new(builder: &Builder, position: &Position) -> Result<Self, SynthesisError> {
+    pub fn new(builder: &Builder<I>, position: &Position) -> Result<Self, SynthesisError> {
         Ok(Self {
             balance: builder.input(position.balance)?,
             in_flight: builder.input(position.in_flight)?,
@@ -39,11 +37,11 @@ impl PositionVar {
     /// `H(POSITION; asset_id, pk.x, nk, balance, in_flight, locked, unlock_at, rho)`.
     pub fn commit(
         &self,
-        builder: &Builder,
-        asset: &FpVar<Fr>,
-        holder: &FpVar<Fr>,
-        nk: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+        builder: &Builder<I>,
+        asset: &Var<I>,
+        holder: &Var<I>,
+        nk: &Var<I>,
+    ) -> Result<Var<I>, SynthesisError> {
         hash(
             builder,
             Tag::Position,
@@ -61,11 +59,7 @@ impl PositionVar {
     }
 
     /// `nf = H(NF; nk, rho)`.
-    pub fn nullifier(
-        &self,
-        builder: &Builder,
-        nk: &FpVar<Fr>,
-    ) -> Result<FpVar<Fr>, SynthesisError> {
+    pub fn nullifier(&self, builder: &Builder<I>, nk: &Var<I>) -> Result<Var<I>, SynthesisError> {
         hash(builder, Tag::PositionNullifier, &[nk, &self.rho])
     }
 }

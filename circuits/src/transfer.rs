@@ -3,8 +3,6 @@
 
 use ark_bn254::Fr;
 use ark_ff::Field;
-use ark_r1cs_std::fields::fp::FpVar;
-use ark_r1cs_std::prelude::*;
 use ark_relations::gr1cs::{ConstraintSystemRef, SynthesisError};
 use placet_protocol::credential::{JURISDICTION_BITS, TIME_BITS};
 use placet_protocol::delivery::DEADLINE_BITS;
@@ -19,7 +17,7 @@ use placet_protocol::transfer::{
     CAPITAL_BITS, CAPITAL_SCALE, Mode, PublicInputs, Transfer, Witness, two_to,
 };
 
-use crate::builder::{Builder, Trace, as_field, not, weigh};
+use crate::builder::{Builder, Interpreter, Trace, Var, as_field, not, weigh};
 use crate::circuit::Circuit;
 use crate::credential::{IdentityVar, InvestorVar, enforce_trusted};
 use crate::delivery::DeliveryVar;
@@ -28,14 +26,29 @@ use crate::merkle::{index_bits, root};
 use crate::policy::{PolicyVar, RuleVar};
 use crate::poseidon::{cells, hash, hash_tagged};
 use crate::position::PositionVar;
+use crate::values::{self, Assignment};
 
 impl Circuit for Transfer {
+    fn build<I: Interpreter>(
+        builder: &Builder<I>,
+        public: &PublicInputs,
+        witness: &Witness,
+    ) -> Result<(), SynthesisError> {
+        build(builder, public, witness)
+    }
+
+    // The two interpretations are named here, so that they are compiled here, with this crate's
+    // optimisation, whichever crate proves.
     fn synthesize(
         cs: ConstraintSystemRef<Fr>,
         public: &PublicInputs,
         witness: &Witness,
     ) -> Result<(), SynthesisError> {
-        synthesize_traced(cs, public, witness).map(drop)
+        build(&Builder::new(cs), public, witness)
+    }
+
+    fn assign(public: &PublicInputs, witness: &Witness) -> Result<Assignment, SynthesisError> {
+        values::assign(|builder| build(builder, public, witness))
     }
 
     fn blank() -> (PublicInputs, Witness) {
@@ -44,26 +57,26 @@ impl Circuit for Transfer {
 }
 
 /// The public inputs in the statement's order.
-struct Public {
-    position_root: FpVar<Fr>,
-    delivery_root: FpVar<Fr>,
-    registry_root: FpVar<Fr>,
-    sanctions_root: FpVar<Fr>,
-    policy: FpVar<Fr>,
-    now: FpVar<Fr>,
-    nf_position: FpVar<Fr>,
-    nf_delivery: FpVar<Fr>,
-    cm_position: FpVar<Fr>,
-    cm_delivery: FpVar<Fr>,
-    receipt: FpVar<Fr>,
-    holders_delta: FpVar<Fr>,
-    redeemed: FpVar<Fr>,
-    disclosure: [FpVar<Fr>; 3],
-    binding: FpVar<Fr>,
+struct Public<I: Interpreter> {
+    position_root: Var<I>,
+    delivery_root: Var<I>,
+    registry_root: Var<I>,
+    sanctions_root: Var<I>,
+    policy: Var<I>,
+    now: Var<I>,
+    nf_position: Var<I>,
+    nf_delivery: Var<I>,
+    cm_position: Var<I>,
+    cm_delivery: Var<I>,
+    receipt: Var<I>,
+    holders_delta: Var<I>,
+    redeemed: Var<I>,
+    disclosure: [Var<I>; 3],
+    binding: Var<I>,
 }
 
-impl Public {
-    fn new(builder: &Builder, public: &PublicInputs) -> Result<Self, SynthesisError> {
+impl<I: Interpreter> Public<I> {
+    fn new(builder: &Builder<I>, public: &PublicInputs) -> Result<Self, SynthesisError> {
         let inputs = Transfer::inputs(public)
             .into_iter()
             .map(|value| builder.public(value))
@@ -86,7 +99,7 @@ impl Public {
             disclosure_1,
             disclosure_2,
             binding,
-        ]: [FpVar<Fr>; Transfer::PUBLIC_INPUTS] =
+        ]: [Var<I>; Transfer::PUBLIC_INPUTS] =
             inputs.try_into().map_err(|_| SynthesisError::ArityMismatch)?;
         Ok(Self {
             position_root,
@@ -115,9 +128,18 @@ pub fn synthesize_traced(
     witness: &Witness,
 ) -> Result<Trace, SynthesisError> {
     let builder = Builder::new(cs);
-    let b = &builder;
+    build(&builder, public, witness)?;
+    Ok(builder.into_trace())
+}
+
+/// Every clause, by any interpreter.
+fn build<I: Interpreter>(
+    b: &Builder<I>,
+    public: &PublicInputs,
+    witness: &Witness,
+) -> Result<(), SynthesisError> {
     let public = Public::new(b, public)?;
-    let zero = FpVar::zero();
+    let zero = Var::zero();
     let now = &public.now;
 
     let policy = b.clause("PolicyOpening", || {
@@ -130,7 +152,7 @@ pub fn synthesize_traced(
         let key = KeyVar::new(b, &witness.key_bits)?;
         let holder = key.public_x(b)?;
         // pk is not the identity, whose x is 0; the bits already exclude it, one row says so.
-        let _inverse = b.quotient(&FpVar::one(), &holder)?;
+        let _inverse = b.quotient(&Var::one(), &holder)?;
         let shared = key.agree_x(b, &policy.agent[0], &policy.agent[1])?;
         let nk = hash(b, Tag::NullifierKey, &[&shared, &policy.asset])?;
         Ok((holder, nk))
@@ -148,7 +170,7 @@ pub fn synthesize_traced(
         Ok((identity, attestor, jurisdiction))
     })?;
     b.clause("IdentityAttestorTrusted", || {
-        enforce_trusted(&FpVar::one(), &identity_attestor, &policy.identity_attestors)
+        enforce_trusted(&Var::one(), &identity_attestor, &policy.identity_attestors)
     })?;
     b.clause("IdentityNotExpired", || b.range(&(&identity.expires_at - now - Fr::ONE), TIME_BITS))?;
     b.clause("RiskAcceptable", || {
@@ -175,7 +197,7 @@ pub fn synthesize_traced(
         for empty in [&old.balance, &old.in_flight, &old.locked, &old.unlock_at] {
             b.equal_if(&genesis, empty, &zero)?;
         }
-        b.equal_if(&genesis, &old.rho, &FpVar::Constant(genesis_rho()))?;
+        b.equal_if(&genesis, &old.rho, &Var::constant(genesis_rho()))?;
         let leaf = old.commit(b, &policy.asset, &holder, &nk)?;
         let path = &witness.position.path;
         let found = root(b, &leaf, path, &index_bits(b, path)?)?;
@@ -270,7 +292,7 @@ pub fn synthesize_traced(
     // --- Compliance of an acquirer: a refund or a settlement never raises what is held ---
 
     b.clause("JurisdictionAllowed", || {
-        b.equal_if(&accept, &rule.allowed(), &FpVar::one())?;
+        b.equal_if(&accept, &rule.allowed(), &Var::one())?;
         // The children are laid out by the jurisdiction, as the native check does; a jurisdiction
         // that does not fit the index has failed IdentityMember.
         let index = to_u64(&witness.identity.credential.jurisdiction).unwrap_or(0);
@@ -292,7 +314,7 @@ pub fn synthesize_traced(
             .iter()
             .zip(rule.any_of())
             .map(|(category, wanted)| as_field(category) * as_field(wanted))
-            .fold(FpVar::zero(), |sum, both| sum + both);
+            .fold(Var::zero(), |sum, both| sum + both);
         let none = b.is_zero(&matches)?;
         b.equal_if(&(&accept * &selective), &none, &zero)
     })?;
@@ -343,7 +365,7 @@ pub fn synthesize_traced(
         let key = hash(b, Tag::DeliveryKey, &[&nk, &nf_position, &to, &identity.subject])?;
         let made = DeliveryVar {
             amount: out_amount.clone(),
-            unlock_at: FpVar::zero(),
+            unlock_at: Var::zero(),
             deadline: deadline.clone(),
             owner_tag: hash(b, Tag::Owner, &[&to, &key])?,
             refund_tag: hash(b, Tag::Refund, &[&nk, &key])?,
@@ -355,7 +377,7 @@ pub fn synthesize_traced(
     b.clause("Disclosure", || {
         let pads = cells(
             b,
-            &FpVar::Constant(Tag::Pad.field()),
+            &Var::constant(Tag::Pad.field()),
             &[&nk, &public.cm_position, &public.cm_delivery],
         )?;
         let packed =
@@ -370,6 +392,5 @@ pub fn synthesize_traced(
         // input from dropping out of the matrices.
         let _square = &public.binding * &public.binding;
         Ok(())
-    })?;
-    Ok(builder.into_trace())
+    })
 }

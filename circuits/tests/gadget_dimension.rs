@@ -3,10 +3,9 @@
 //! else happens to pin the copy; this one cannot.
 
 use ark_bn254::Fr;
-use ark_r1cs_std::fields::fp::FpVar;
 use ark_relations::gr1cs::{ConstraintSystem, SynthesisError};
 use placet_circuits::analysis::{LocalMap, Matrices};
-use placet_circuits::builder::{Builder, as_field};
+use placet_circuits::builder::{Builder, Var, as_field};
 use placet_circuits::credential::{IdentityVar, InvestorVar, enforce_trusted};
 use placet_circuits::delivery::DeliveryVar;
 use placet_circuits::keys::KeyVar;
@@ -37,7 +36,7 @@ fn assert_function_of_inputs(name: &str, gadget: impl FnOnce(&Builder) -> Result
     assert_eq!(idle, [0; 0], "{name}");
 }
 
-fn inputs<const N: usize>(b: &Builder, values: [u64; N]) -> [FpVar<Fr>; N] {
+fn inputs<const N: usize>(b: &Builder, values: [u64; N]) -> [Var; N] {
     values.map(|value| b.input(Fr::from(value)).unwrap())
 }
 
@@ -139,7 +138,7 @@ fn openings_and_paths_are_functions_of_their_fields() {
         let _ = IdentityVar::new(b, &witness.identity.credential)?.leaf(b, &holder, &attestor)?;
         let _ = InvestorVar::new(b, &witness.investor.credential)?.leaf(b, &holder, &attestor)?;
         let places = inputs(b, [1, 2, 6, 0, 0, 0, 0, 0]);
-        enforce_trusted(&FpVar::Constant(Fr::from(1u8)), &attestor, &places)
+        enforce_trusted(&Var::one(), &attestor, &places)
     });
     assert_function_of_inputs("rule and path", |b| {
         let rule = RuleVar::new(b, &witness.rule)?;

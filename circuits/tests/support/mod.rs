@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod lies;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 

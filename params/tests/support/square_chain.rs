@@ -4,11 +4,10 @@
 #![allow(dead_code)] // every test file uses a part of it
 
 use ark_bn254::Fr;
-
-use ark_relations::gr1cs::{
-    ConstraintSystemRef, Field, LinearCombination, SynthesisError, Variable,
-};
+use ark_ff::Field;
+use ark_relations::gr1cs::SynthesisError;
 use placet_circuits::Circuit;
+use placet_circuits::builder::{Builder, Interpreter};
 use placet_protocol::statement::Statement;
 
 /// Constraints of the chain.
@@ -59,30 +58,20 @@ impl Statement for SquareChain {
 }
 
 impl Circuit for SquareChain {
-    fn synthesize(
-        cs: ConstraintSystemRef<Fr>,
+    fn build<I: Interpreter>(
+        b: &Builder<I>,
         public: &ChainPublic,
         witness: &Fr,
     ) -> Result<(), SynthesisError> {
-        let power = cs.new_input_variable(|| Ok(public.power))?;
-        let tag = cs.new_input_variable(|| Ok(public.tag))?;
-        let mut value = *witness;
-        let mut current = cs.new_witness_variable(|| Ok(value))?;
+        let power = b.public(public.power)?;
+        let tag = b.public(public.tag)?;
+        let mut current = b.input(*witness)?;
         for _ in 0..SQUARINGS {
-            value.square_in_place();
-            let next = cs.new_witness_variable(|| Ok(value))?;
-            let (a, c) = (current, next);
-            cs.enforce_r1cs_constraint(|| a.into(), || a.into(), || c.into())?;
-            current = next;
+            current = &current * &current;
         }
-        let difference = LinearCombination::from(current) - power;
-        cs.enforce_r1cs_constraint(
-            || difference,
-            || Variable::One.into(),
-            LinearCombination::zero,
-        )?;
-        let square = cs.new_witness_variable(|| Ok(public.tag.square()))?;
-        cs.enforce_r1cs_constraint(|| tag.into(), || tag.into(), || square.into())
+        current.enforce_equal(&power)?;
+        let _square = &tag * &tag;
+        Ok(())
     }
 
     fn blank() -> (ChainPublic, Fr) {
