@@ -46,8 +46,8 @@ pub fn decode<C: SWCurveConfig>(
 }
 
 /// As [`decode`], with the question of the subgroup left to the caller, who asks it of many points
-/// at once.
-pub(crate) fn decode_on_curve<C: SWCurveConfig>(
+/// at once, or answers it on the way to something else.
+pub fn decode_on_curve<C: SWCurveConfig>(
     bytes: &[u8],
     compress: Compress,
 ) -> Result<Affine<C>, PointDefect> {

@@ -1,24 +1,31 @@
 //! Many proofs with one equation. Spec §11.7.
 //!
-//! With random 128-bit `r_i`, all proofs hold iff (except with probability 2^-128)
+//! With random `r_i` out of 2^128 (see `coefficients`), all proofs hold iff, except with probability
+//! 2^-128,
 //! `Π e(r_i A_i, B_i) = e((Σ r_i) alpha, beta) · e(Σ r_i X_i, gamma) · e(Σ r_i C_i, delta)`
 //! where `X_i` combines the key's public-input points. The coefficients must be unknown to whoever
 //! made the proofs: errors that cancel in a plain sum would pass otherwise. On a mismatch every
 //! proof is verified alone, so the answer never depends on the randomness and the cost of a
-//! poisoned batch is bounded by that of no batching plus one equation.
+//! poisoned batch is bounded by that of no batching plus one equation. The Miller loop that this
+//! equation needs says whether every `B_i` is in its subgroup; one that is not counts as a mismatch.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::pairing::Pairing;
-use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_bn254::{Fq12, Fr, G1Affine};
+use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 use placet_protocol::statement::{ProofBytes, Statement};
 use rayon::prelude::*;
 
-use crate::proof::Proof;
-use crate::verify::{PreparedVerifyingKey, VerifyError};
+use crate::coefficients::{COEFFICIENT_BYTES, Coefficient, scale_each};
+use crate::pairing::miller_loop;
+use crate::points;
+use crate::proof::{Points, decode};
+use crate::tower::{final_exponentiation, mul12};
+use crate::verify::{Equation, PreparedVerifyingKey, VerifyError};
 
-/// Bytes of one coefficient.
-pub const COEFFICIENT_BYTES: usize = 16;
+/// Proofs that one Miller loop takes at most: their tables stay in a core's cache.
+const CHUNK: usize = 256;
+/// Proofs for which another core pays.
+const SMALL_CHUNK: usize = 4;
 
 /// Where the coefficients come from.
 pub trait RandomSource {
@@ -47,8 +54,15 @@ pub enum BatchError {
     Randomness(getrandom::Error),
 }
 
-/// Public inputs and proof, both checked for form.
-type Item<S> = (Vec<Fr>, Proof<S>);
+/// Public inputs and proof, both checked for form; B's subgroup is the equation's question.
+type Item = (Vec<Fr>, Points);
+
+fn item<S: Statement>(
+    key: &PreparedVerifyingKey<S>,
+    (public, proof): &(&S::Public, ProofBytes),
+) -> Result<Item, VerifyError> {
+    Ok((key.inputs(public)?, decode(proof)?))
+}
 
 /// Verifies all of `items`; names the bad ones, by index, in order. An empty batch is good.
 pub fn verify_batch<S>(
@@ -61,14 +75,11 @@ where
     S::Public: Sync,
 {
     // What is malformed is named now and takes no part in the equation.
-    let decoded: Vec<Result<Item<S>, VerifyError>> = items
-        .par_iter()
-        .map(|(public, bytes)| Ok((key.inputs(public)?, Proof::from_bytes(bytes)?)))
-        .collect();
-    let good: Vec<(&[Fr], &Points)> =
-        decoded.iter().flatten().map(|(inputs, proof)| (&inputs[..], proof.points())).collect();
+    let decoded: Vec<Result<Item, VerifyError>> =
+        items.par_iter().map(|pair| item(key, pair)).collect();
+    let good: Vec<&Item> = decoded.iter().flatten().collect();
     let coefficients = draw(good.len(), randomness).map_err(BatchError::Randomness)?;
-    let all_hold = good.is_empty() || combined_holds(&key.key, &good, &coefficients);
+    let all_hold = combined_holds(&key.equation, &good, &coefficients);
 
     let refused: Vec<(usize, VerifyError)> = decoded
         .par_iter()
@@ -77,7 +88,7 @@ where
             let verdict = match item {
                 Err(error) => Err(*error),
                 Ok(_) if all_hold => Ok(()),
-                Ok((inputs, proof)) => key.verify_inputs(inputs, proof),
+                Ok((inputs, points)) => key.equation.check(inputs, points),
             };
             verdict.err().map(|error| (index, error))
         })
@@ -101,69 +112,73 @@ where
     S::Public: Sync,
 {
     // Stops at the first that is malformed.
-    let decoded: Result<Vec<Item<S>>, VerifyError> = items
-        .par_iter()
-        .map(|(public, bytes)| Ok((key.inputs(public)?, Proof::from_bytes(bytes)?)))
-        .collect();
+    let decoded: Result<Vec<Item>, VerifyError> =
+        items.par_iter().map(|pair| item(key, pair)).collect();
     let Ok(decoded) = decoded else { return Ok(false) };
-    if let [(inputs, proof)] = &decoded[..] {
-        return Ok(key.verify_inputs(inputs, proof).is_ok());
+    if let [(inputs, points)] = &decoded[..] {
+        return Ok(key.equation.check(inputs, points).is_ok());
     }
-    let all: Vec<(&[Fr], &Points)> =
-        decoded.iter().map(|(inputs, proof)| (&inputs[..], proof.points())).collect();
+    let all: Vec<&Item> = decoded.iter().collect();
     let coefficients = draw(all.len(), randomness)?;
-    Ok(all.is_empty() || combined_holds(&key.key, &all, &coefficients))
+    Ok(combined_holds(&key.equation, &all, &coefficients))
 }
 
-fn draw(count: usize, randomness: &mut impl RandomSource) -> Result<Vec<Fr>, getrandom::Error> {
+fn draw(
+    count: usize,
+    randomness: &mut impl RandomSource,
+) -> Result<Vec<Coefficient>, getrandom::Error> {
     let mut bytes = vec![0u8; count * COEFFICIENT_BYTES];
     randomness.fill(&mut bytes)?;
-    let coefficient = |chunk: &[u8]| {
-        Fr::from(u128::from_le_bytes(chunk.try_into().expect("chunks are sixteen bytes")))
-    };
-    Ok(bytes.chunks_exact(COEFFICIENT_BYTES).map(coefficient).collect())
+    let (chunks, _) = bytes.as_chunks::<COEFFICIENT_BYTES>();
+    Ok(chunks.iter().map(Coefficient::from_random).collect())
 }
 
-type Points = ark_groth16::Proof<Bn254>;
-
-/// The one equation, written as a product of pairings that must be one. Not generic, so that it
-/// is compiled here with this crate's optimisation.
-fn combined_holds(
-    key: &ark_groth16::PreparedVerifyingKey<Bn254>,
-    items: &[(&[Fr], &Points)],
-    coefficients: &[Fr],
-) -> bool {
-    let vk = &key.vk;
-    let sum: Fr = coefficients.iter().sum();
-    // Σ r_i X_i: one scalar per point of the key; entry 0 belongs to the constant one.
-    let mut scalars = vec![Fr::zero(); vk.gamma_abc_g1.len()];
-    scalars[0] = sum;
-    for ((inputs, _), coefficient) in items.iter().zip(coefficients) {
-        for (scalar, input) in scalars[1..].iter_mut().zip(*inputs) {
-            *scalar += *coefficient * input;
+/// The one equation, written as a product of pairings that must be one, and with it that every B
+/// is in its subgroup.
+fn combined_holds(key: &Equation, items: &[&Item], coefficients: &[Coefficient]) -> bool {
+    if items.is_empty() {
+        return true;
+    }
+    // Σ r_i x_ij: one scalar per input point of the key, and Σ r_i for the point of the constant.
+    let values: Vec<Fr> = coefficients.iter().map(Coefficient::value).collect();
+    let total: Fr = values.iter().sum();
+    let mut scalars = vec![Fr::zero(); key.inputs.len()];
+    for ((inputs, _), value) in items.iter().zip(&values) {
+        for (scalar, input) in scalars.iter_mut().zip(inputs) {
+            *scalar += *value * input;
         }
     }
-    let c_points: Vec<G1Affine> = items.iter().map(|(_, proof)| proof.c).collect();
-    let inputs_sum = msm(&vk.gamma_abc_g1, &scalars);
-    let c_sum = msm(&c_points, coefficients);
-    let scaled: Vec<G1Projective> = items
-        .par_iter()
-        .zip(coefficients)
-        .map(|((_, proof), coefficient)| proof.a * coefficient)
+    let inputs_sum = key.inputs.sum_without_constant(&scalars) + key.inputs.constant() * total;
+
+    // A Miller loop for each core: its squarings serve all its proofs.
+    let size = items.len().div_ceil(rayon::current_num_threads()).clamp(SMALL_CHUNK, CHUNK);
+    let parts: Option<Vec<(Fq12, G1Affine)>> = items
+        .par_chunks(size)
+        .zip(coefficients.par_chunks(size))
+        .map(|(items, coefficients)| part(items, coefficients))
         .collect();
-
-    let mut left = G1Projective::normalize_batch(&scaled);
-    let mut right: Vec<<Bn254 as Pairing>::G2Prepared> =
-        items.par_iter().map(|(_, proof)| proof.b.into()).collect();
-    left.extend([(-(vk.alpha_g1 * sum)).into_affine(), inputs_sum, c_sum]);
-    right.extend([prepared(vk.beta_g2), key.gamma_g2_neg_pc.clone(), key.delta_g2_neg_pc.clone()]);
-    Bn254::multi_pairing(left, right).0.is_one()
+    let Some(parts) = parts else { return false };
+    let c_sum = points::sum(parts.iter().map(|(_, c_sum)| *c_sum).collect());
+    let fixed = [
+        ((-(key.alpha * total)).into_affine(), &key.beta),
+        (inputs_sum.into_affine(), &key.minus_gamma),
+        (c_sum, &key.minus_delta),
+    ];
+    let right = miller_loop(&[], &fixed).expect("no point came with a proof");
+    let product = parts.iter().fold(right, |product, (left, _)| mul12(&product, left));
+    final_exponentiation(&product).is_some_and(|value| value.is_one())
 }
 
-fn prepared(point: G2Affine) -> <Bn254 as Pairing>::G2Prepared {
-    point.into()
-}
-
-fn msm(points: &[G1Affine], scalars: &[Fr]) -> G1Affine {
-    G1Projective::msm(points, scalars).expect("one scalar per point").into_affine()
+/// `Π e(r_i A_i, B_i)` before the final exponentiation, and `Σ r_i C_i`; nothing if a B is outside
+/// of its subgroup.
+fn part(items: &[&Item], coefficients: &[Coefficient]) -> Option<(Fq12, G1Affine)> {
+    let a_points = items.iter().map(|(_, points)| points.a);
+    let c_points = items.iter().map(|(_, points)| points.c);
+    let all: Vec<G1Affine> = a_points.chain(c_points).collect();
+    let twice: Vec<&Coefficient> = coefficients.iter().chain(coefficients).collect();
+    let mut a_scaled = scale_each(&all, &twice);
+    let c_scaled = a_scaled.split_off(items.len());
+    let pairs: Vec<_> =
+        a_scaled.into_iter().zip(items.iter().map(|(_, points)| points.b)).collect();
+    Some((miller_loop(&pairs, &[])?, points::sum(c_scaled)))
 }

@@ -1,11 +1,18 @@
 //! Typed Groth16 verification, single and batched. Spec §9, §11.7; invariants 4 and 5.
 //!
-//! Small enough to audit in one sitting: `proof` turns bytes into points or refuses them,
-//! `verify` holds the one call of the Groth16 library's verify in the workspace, `batch` checks
-//! many proofs with one equation and names the bad ones.
+//! Small enough to audit in one sitting. `proof` turns bytes into points or refuses them, `verify`
+//! holds the one equation, `batch` checks many proofs with one equation and names the bad ones.
+//! Below them is arithmetic, each part tested against the library's: `inputs` sums the key's points
+//! from tables, `coefficients` multiplies by random ones, `points` adds many points at once,
+//! `pairing` has the Miller loop, `tower` the fields it works in.
 
 pub mod batch;
+mod coefficients;
+mod inputs;
+mod pairing;
+mod points;
 pub mod proof;
+mod tower;
 pub mod verify;
 
 pub use batch::{BatchError, OsCoefficients, RandomSource, all_good, verify_batch};

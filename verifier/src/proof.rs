@@ -2,10 +2,16 @@
 
 use std::marker::PhantomData;
 
-use ark_bn254::Bn254;
+use ark_bn254::{Bn254, Fq, Fq2, G2Affine, g2};
+use ark_ec::AffineRepr;
+use ark_ec::short_weierstrass::SWCurveConfig;
+use ark_ff::{BigInt, PrimeField};
 use ark_serialize::Compress;
 use placet_params::point::{self, PointDefect};
 use placet_protocol::statement::{PROOF_BYTES, ProofBytes};
+
+use crate::pairing::in_subgroup;
+use crate::tower::{mul2, sqrt2, square2};
 
 /// Bytes of A and C.
 const G1_BYTES: usize = 32;
@@ -46,10 +52,17 @@ pub enum ProofError {
     },
 }
 
+/// A, B and C.
+pub(crate) type Points = ark_groth16::Proof<Bn254>;
+
+/// What is said of a B outside of G2.
+pub(crate) const OUTSIDE: ProofError =
+    ProofError::Point { part: ProofPart::B, defect: PointDefect::OffSubgroup };
+
 /// Three points on their curves, in their subgroups, none at infinity. Whether they prove
 /// anything is the verifier's question. The statement is part of the type.
 pub struct Proof<S> {
-    points: ark_groth16::Proof<Bn254>,
+    points: Points,
     statement: PhantomData<fn() -> S>,
 }
 
@@ -74,7 +87,11 @@ impl<S> std::fmt::Debug for Proof<S> {
 impl<S> Proof<S> {
     /// Decodes and checks the points.
     pub fn from_bytes(bytes: &ProofBytes) -> Result<Self, ProofError> {
-        Ok(Self { points: decode(bytes)?, statement: PhantomData })
+        let points = decode(bytes)?;
+        match in_subgroup(&points.b) {
+            true => Ok(Self { points, statement: PhantomData }),
+            false => Err(OUTSIDE),
+        }
     }
 
     /// As [`Self::from_bytes`], from a slice that may have another length.
@@ -93,25 +110,59 @@ impl<S> Proof<S> {
         encode(&self.points)
     }
 
-    pub(crate) fn points(&self) -> &ark_groth16::Proof<Bn254> {
+    pub(crate) fn points(&self) -> &Points {
         &self.points
     }
 }
 
 // Not generic, so that they are compiled here with this crate's optimisation.
 
-fn decode(bytes: &ProofBytes) -> Result<ark_groth16::Proof<Bn254>, ProofError> {
+/// Points on their curves and finite. Every point of G1's curve is in G1; whether B is in G2 is
+/// left to whoever walks through a Miller loop with it.
+pub(crate) fn decode(bytes: &ProofBytes) -> Result<Points, ProofError> {
     let (a, rest) = bytes.0.split_at(G1_BYTES);
     let (b, c) = rest.split_at(G2_BYTES);
     let refuse = |part| move |defect| ProofError::Point { part, defect };
-    Ok(ark_groth16::Proof {
+    Ok(Points {
         a: point::decode_finite(a, Compress::Yes).map_err(refuse(ProofPart::A))?,
-        b: point::decode_finite(b, Compress::Yes).map_err(refuse(ProofPart::B))?,
+        b: decode_g2(b).map_err(refuse(ProofPart::B))?,
         c: point::decode_finite(c, Compress::Yes).map_err(refuse(ProofPart::C))?,
     })
 }
 
-fn encode(points: &ark_groth16::Proof<Bn254>) -> ProofBytes {
+/// Decodes a finite point of the twist. The usual decoding has the last word, unless the faster
+/// one finds a point that is on the curve and has this very encoding.
+fn decode_g2(bytes: &[u8]) -> Result<G2Affine, PointDefect> {
+    let point = match decompress_g2(bytes) {
+        Some(point) => point,
+        None => point::decode_on_curve(bytes, Compress::Yes)?,
+    };
+    if point.is_zero() { Err(PointDefect::Infinity) } else { Ok(point) }
+}
+
+fn decompress_g2(bytes: &[u8]) -> Option<G2Affine> {
+    let (low, high) = bytes.split_first_chunk::<32>()?;
+    let mut high: [u8; 32] = high.try_into().ok()?;
+    high[31] &= 0x3f; // without the two bits of y
+    let x = Fq2::new(element(low)?, element(&high)?);
+    let y = sqrt2(&(mul2(&square2(&x), &x) + g2::Config::COEFF_B))?;
+    #[allow(clippy::disallowed_methods, reason = "checked in the next step")]
+    let candidates = [y, -y].map(|y| G2Affine::new_unchecked(x, y));
+    let mut encoded = Vec::with_capacity(G2_BYTES);
+    candidates.into_iter().find(|point| {
+        encoded.clear();
+        point::encode(point, Compress::Yes, &mut encoded);
+        encoded == bytes && point.is_on_curve()
+    })
+}
+
+/// Little-endian bytes of an element below the modulus.
+fn element(bytes: &[u8; 32]) -> Option<Fq> {
+    let (words, _) = bytes.as_chunks::<8>();
+    Fq::from_bigint(BigInt(std::array::from_fn(|i| u64::from_le_bytes(words[i]))))
+}
+
+fn encode(points: &Points) -> ProofBytes {
     let mut out = Vec::with_capacity(PROOF_BYTES);
     point::encode(&points.a, Compress::Yes, &mut out);
     point::encode(&points.b, Compress::Yes, &mut out);
