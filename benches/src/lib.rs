@@ -6,6 +6,7 @@
 pub mod flood;
 pub mod load;
 pub mod network;
+pub mod prover;
 
 use std::time::{Duration, Instant};
 
