@@ -18,8 +18,10 @@ use ark_ff::{AdditiveGroup, Field};
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::keys::{KEY_BITS, Point};
 use taceo_ark_babyjubjub::EdwardsConfig;
+use zeroize::Zeroizing;
 
 use crate::builder::{Bit, Builder, Interpreter, Var, as_field, not};
+use crate::slopes;
 
 const EDWARDS_D: Fr = <EdwardsConfig as TECurveConfig>::COEFF_D;
 const MONTGOMERY_A: Fr = <EdwardsConfig as MontCurveConfig>::COEFF_A;
@@ -27,6 +29,8 @@ const MONTGOMERY_A: Fr = <EdwardsConfig as MontCurveConfig>::COEFF_A;
 /// The bits of the key's representative, lowest first; bit 251 is 1 and not allocated.
 pub struct KeyVar<I: Interpreter> {
     bits: Vec<Bit<I>>,
+    /// Their values, for hints.
+    hints: Zeroizing<[bool; KEY_BITS]>,
 }
 
 /// A point on the Montgomery form.
@@ -38,8 +42,9 @@ struct Montgomery<I: Interpreter> {
 impl<I: Interpreter> KeyVar<I> {
     /// Allocates the bits.
     pub fn new(builder: &Builder<I>, bits: &[bool; KEY_BITS]) -> Result<Self, SynthesisError> {
+        let hints = Zeroizing::new(*bits);
         let bits = bits.iter().map(|bit| builder.input_bit(*bit)).collect::<Result<_, _>>()?;
-        Ok(Self { bits })
+        Ok(Self { bits, hints })
     }
 
     /// `pk.x` of `pk = t·G`.
@@ -52,7 +57,9 @@ impl<I: Interpreter> KeyVar<I> {
         // zero, and |a ± c| < 4^(i+1) < 3ℓ: only a ± c = ±ℓ could make the points equal or
         // opposite. Below the top window |a ± c| < 2^250 < ℓ. In the top window c = 3·2^250 is
         // fixed and |a| < 2^250, so a ± c lies beyond 2·2^250 > ℓ on its side of zero.
-        for (window, [one, three]) in windows().iter().enumerate() {
+        let inverses = slopes::of_sum(&self.addends());
+        let mut inverses = inverses.iter().copied();
+        for (window, Window { one, three, high, low }) in windows().iter().enumerate() {
             let addend = if window == WINDOWS - 1 {
                 // Bits 250 and 251 of 2^251 + u are always 1.
                 Montgomery { u: Var::constant(three.0), v: Var::constant(three.1) }
@@ -61,17 +68,13 @@ impl<I: Interpreter> KeyVar<I> {
                 let both = &b0 * &b1;
                 // Equal bits mean ±3, different ones ±1; the high bit is the sign.
                 let equal = both * Fr::from(2u8) - &b0 - &b1 + Fr::ONE;
-                let half = Fr::from(2u8).inverse().expect("2 is invertible");
-                let high = b1 * Fr::from(2u8) - Fr::ONE;
-                let low = b0 * Fr::from(2u8) - Fr::ONE;
-                Montgomery {
-                    u: equal * (three.0 - one.0) + one.0,
-                    v: high * ((three.1 + one.1) * half) + low * ((three.1 - one.1) * half),
-                }
+                let sign = b1 * Fr::from(2u8) - Fr::ONE;
+                let second = b0 * Fr::from(2u8) - Fr::ONE;
+                Montgomery { u: equal * (three.0 - one.0) + one.0, v: sign * *high + second * *low }
             };
             sum = Some(match sum {
                 None => addend,
-                Some(sum) => sum.add(builder, &addend)?,
+                Some(sum) => sum.add_hinted(builder, &addend, inverses.next())?,
             });
         }
         let sum = sum.expect("there are windows");
@@ -100,12 +103,36 @@ impl<I: Interpreter> KeyVar<I> {
         // second slope leaves 0 = 2·v(sum), and v ≠ 0 in a subgroup of odd order, so it has no
         // satisfying witness and no step begins at the identity. That refuses
         // t ∈ {2ℓ−2, …, 2ℓ+1}, keys that the native side calls degenerate.
+        let inverses = self.ladder_inverses(&sum, &base);
+        let mut inverses = inverses.iter().copied();
         for j in (0..250).rev() {
+            let hints = [inverses.next(), inverses.next()];
             let sign = self.signed_bit(j) * Fr::from(2u8) - Fr::ONE;
             let addend = Montgomery { u: base.u.clone(), v: sign * &base.v };
-            sum = sum.double_and_add(builder, &addend)?;
+            sum = sum.double_and_add(builder, &addend, hints)?;
         }
         self.without_parity(builder, &sum, x, y)
+    }
+
+    /// The points that [`Self::public_x`] adds up.
+    fn addends(&self) -> Zeroizing<Vec<(Fr, Fr)>> {
+        let addends = windows().iter().enumerate().map(|(window, Window { one, three, .. })| {
+            let bits = self.hints.get(2 * window + 1..2 * window + 3);
+            let [low, high] = bits.and_then(|bits| bits.try_into().ok()).unwrap_or([true, true]);
+            let (u, v) = if low == high { *three } else { *one };
+            (u, if high { v } else { -v })
+        });
+        Zeroizing::new(addends.collect())
+    }
+
+    /// The inverses that the steps of [`Self::agree_x`] need, two each.
+    fn ladder_inverses(&self, sum: &Montgomery<I>, base: &Montgomery<I>) -> Zeroizing<Vec<Fr>> {
+        let value = |point: &Montgomery<I>| point.u.value().zip(point.v.value());
+        let signs = self.hints[1..].iter().rev().copied();
+        value(sum)
+            .zip(value(base))
+            .map(|(sum, base)| slopes::of_ladder(sum, base, signs))
+            .unwrap_or_default()
     }
 
     /// Bit j of `u = ⌊t/2⌋` for j below 250: its digit is `2u_j − 1`.
@@ -138,7 +165,18 @@ impl<I: Interpreter> KeyVar<I> {
 impl<I: Interpreter> Montgomery<I> {
     /// Sum of points with different u: three rows.
     fn add(&self, builder: &Builder<I>, other: &Self) -> Result<Self, SynthesisError> {
-        let slope = builder.quotient(&(&other.v - &self.v), &(&other.u - &self.u))?;
+        self.add_hinted(builder, other, None)
+    }
+
+    /// As [`Self::add`], with what may be the inverse of `other.u - self.u`.
+    fn add_hinted(
+        &self,
+        builder: &Builder<I>,
+        other: &Self,
+        inverse: Option<Fr>,
+    ) -> Result<Self, SynthesisError> {
+        let run = &other.u - &self.u;
+        let slope = builder.quotient_hinted(&(&other.v - &self.v), &run, inverse)?;
         self.chord(builder, &slope, &other.u)
     }
 
@@ -153,10 +191,18 @@ impl<I: Interpreter> Montgomery<I> {
     /// `2·self + other` as `(self + other) + self`, five rows: the v of the inner sum is never
     /// needed. Source: Eisenträger, Lauter, Montgomery, "Fast elliptic curve arithmetic and
     /// improved Weil pairing evaluation", 2003.
-    fn double_and_add(&self, builder: &Builder<I>, other: &Self) -> Result<Self, SynthesisError> {
-        let first = builder.quotient(&(&self.v - &other.v), &(&self.u - &other.u))?;
+    /// `hints` may be the inverses of both slopes' denominators.
+    fn double_and_add(
+        &self,
+        builder: &Builder<I>,
+        other: &Self,
+        hints: [Option<Fr>; 2],
+    ) -> Result<Self, SynthesisError> {
+        let run = &self.u - &other.u;
+        let first = builder.quotient_hinted(&(&self.v - &other.v), &run, hints[0])?;
         let inner = &first * &first - &self.u - &other.u - MONTGOMERY_A;
-        let second = builder.quotient(&(&self.v * Fr::from(2u8)), &(&self.u - &inner))? - &first;
+        let rise = &self.v * Fr::from(2u8);
+        let second = builder.quotient_hinted(&rise, &(&self.u - &inner), hints[1])? - &first;
         self.chord(builder, &second, &inner)
     }
 
@@ -183,14 +229,32 @@ impl<I: Interpreter> Montgomery<I> {
 /// Windows of two signed digits in [`KeyVar::public_x`].
 const WINDOWS: usize = 126;
 
-/// Once and three times `4^i·G` for every window i.
-fn windows() -> &'static [[(Fr, Fr); 2]] {
-    static TABLE: OnceLock<Vec<[(Fr, Fr); 2]>> = OnceLock::new();
+/// What one window adds.
+struct Window {
+    /// `4^i·G` for window i.
+    one: (Fr, Fr),
+    /// `3·4^i·G`.
+    three: (Fr, Fr),
+    /// Half the sum of both v.
+    high: Fr,
+    /// Half their difference.
+    low: Fr,
+}
+
+/// All windows; computed once.
+fn windows() -> &'static [Window] {
+    static TABLE: OnceLock<Vec<Window>> = OnceLock::new();
     TABLE.get_or_init(|| {
+        let half = Fr::from(2u8).inverse().expect("2 is invertible");
         let first = Point::generator().into_group();
         std::iter::successors(Some(first), |base| Some(base.double().double()))
-            .map(|base| [to_montgomery(base), to_montgomery(base + base.double())])
             .take(WINDOWS)
+            .map(|base| {
+                let one = to_montgomery(base);
+                let three = to_montgomery(base + base.double());
+                let (high, low) = ((three.1 + one.1) * half, (three.1 - one.1) * half);
+                Window { one, three, high, low }
+            })
             .collect()
     })
 }

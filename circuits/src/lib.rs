@@ -17,6 +17,7 @@ pub mod transfer;
 
 pub mod interpreter;
 pub mod rows;
+mod slopes;
 mod unrolled;
 pub mod values;
 

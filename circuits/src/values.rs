@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 
 use ark_bn254::Fr;
-use ark_ff::{BigInt, Field, PrimeField};
+use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 use ark_relations::gr1cs::SynthesisError;
 use placet_protocol::poseidon::permute_observed;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -92,6 +92,11 @@ fn push(values: &mut Vec<Fr>, value: Fr) {
         std::mem::replace(values, larger).zeroize();
     }
     values.push(value);
+}
+
+/// Without the multiplication that `Fr::from` does.
+fn zero_or_one(bit: bool) -> Fr {
+    if bit { Fr::ONE } else { Fr::ZERO }
 }
 
 /// A value, and where it belongs unless it is a constant.
@@ -182,7 +187,7 @@ impl<'s> Interpreter for Values<'s> {
 
     #[inline]
     fn bit_as_number(bit: &Boolean<'s>) -> Number<'s> {
-        Number { value: Fr::from(bit.value), sink: Some(bit.sink) }
+        Number { value: zero_or_one(bit.value), sink: Some(bit.sink) }
     }
 
     fn weigh(bits: &[Bit<Self>]) -> Number<'s> {
@@ -218,9 +223,9 @@ impl<'s> Interpreter for Values<'s> {
     #[inline]
     fn input_bit(&self, value: bool) -> Result<Boolean<'s>, SynthesisError> {
         let assignment = &mut self.0.0.borrow_mut().assignment;
-        let number = Fr::from(value);
+        let number = zero_or_one(value);
         assignment.wire(number);
-        assignment.row(Fr::from(!value), number);
+        assignment.row(zero_or_one(!value), number);
         Ok(Boolean { value, sink: self.0 })
     }
 
