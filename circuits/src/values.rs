@@ -254,3 +254,45 @@ impl<'s> Interpreter for Values<'s> {
         self.0.0.borrow().assignment.left.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circuits_may_be_larger_than_the_room_that_is_reserved() {
+        let count = 2 * ROOM as u64 + 3;
+        let assignment = assign(|b| {
+            for i in 0..count {
+                b.input(Fr::from(i))?.enforce_equal(&b.public(Fr::from(7u8))?)?;
+                if i > 2 {
+                    break;
+                }
+            }
+            for i in 4..count {
+                b.input_bit(i % 3 == 0)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(assignment.wires[..8], [1u64, 7, 7, 7, 7, 0, 1, 2].map(Fr::from));
+        assert_eq!(assignment.wires.len() as u64, 1 + 4 + count);
+        let rows = 4..count as usize;
+        for (row, i) in rows.clone().zip(rows) {
+            let bit = Fr::from(i % 3 == 0);
+            assert_eq!((assignment.left[row], assignment.right[row]), (Fr::ONE - bit, bit));
+            assert_eq!(assignment.wires[5 + row], bit);
+        }
+    }
+
+    #[test]
+    fn assignments_are_wiped_on_drop() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        let mut assignment = assign(|b| b.input_bit(true).map(drop)).unwrap();
+        wiped(&assignment);
+        assert_eq!((assignment.wires.len(), assignment.left.len()), (2, 1));
+        assignment.zeroize();
+        let Assignment { wires, left, right } = &assignment;
+        assert!([wires, left, right].iter().all(|values| values.is_empty()));
+    }
+}

@@ -5,6 +5,7 @@ use ark_bn254::{Bn254, Fr};
 use ark_groth16::Groth16;
 use ark_groth16::r1cs_to_qap::LibsnarkReduction;
 use ark_relations::gr1cs::{Matrix, SynthesisError};
+use placet_circuits::Assignment;
 use placet_params::key::ProvingPoints;
 
 use crate::seed::Blinding;
@@ -22,13 +23,13 @@ pub struct Constraints {
 
 /// Computes the three points of a proof.
 pub trait Backend: Send + Sync {
-    /// `assignment` holds one, the public inputs, then the witness. It need not satisfy the
-    /// constraints; then the points prove nothing.
+    /// `assignment` holds all wires (one, the public inputs, then the witness) and the values of
+    /// the rows of A and B. It need not satisfy the constraints; then the points prove nothing.
     fn prove(
         &self,
         key: &ProvingPoints,
         constraints: &Constraints,
-        assignment: &[Fr],
+        assignment: &Assignment,
         blinding: Blinding,
     ) -> Result<ark_groth16::Proof<Bn254>, SynthesisError>;
 }
@@ -42,7 +43,7 @@ impl Backend for Reference {
         &self,
         key: &ProvingPoints,
         constraints: &Constraints,
-        assignment: &[Fr],
+        assignment: &Assignment,
         blinding: Blinding,
     ) -> Result<ark_groth16::Proof<Bn254>, SynthesisError> {
         Groth16::<Bn254, LibsnarkReduction>::create_proof_with_reduction_and_matrices(
@@ -52,7 +53,7 @@ impl Backend for Reference {
             &constraints.matrices,
             constraints.instance,
             constraints.matrices[0].len(),
-            assignment,
+            &assignment.wires,
         )
     }
 }

@@ -1,7 +1,8 @@
-//! Check, synthesize, prove, self-verify.
+//! Check, assign, prove, self-verify.
 
 use ark_bn254::Fr;
 use ark_relations::gr1cs::{Matrix, SynthesisError};
+use placet_circuits::Assignment;
 use placet_circuits::circuit::{Circuit, Record, Shape, matrices, synthesize};
 use placet_params::{CircuitDigest, ProvingKey, VerifyingKey};
 use placet_verifier::{PreparedVerifyingKey, Proof, ProofError, VerifyError};
@@ -188,7 +189,7 @@ impl<C: Circuit> Prover<C> {
         witness: &C::Witness,
     ) -> Result<Zeroizing<Vec<Fr>>, ProveError<C::Violation>> {
         C::check(public, witness).map_err(ProveError::Violated)?;
-        self.assignment(public, witness)
+        Ok(Zeroizing::new(std::mem::take(&mut self.assignment(public, witness)?.wires)))
     }
 
     /// Proves from the values of all wires, which other software may have computed: checks every
@@ -206,12 +207,11 @@ impl<C: Circuit> Prover<C> {
         if assignment[0] != Fr::from(1u8) {
             return Err(AssignmentError::One);
         }
-        if let Some(row) = first_violated(matrices, assignment) {
-            return Err(AssignmentError::Violated { row });
-        }
+        let complete =
+            rows(matrices, assignment).map_err(|row| AssignmentError::Violated { row })?;
         let points = self
             .backend
-            .prove(self.key.points(), &self.constraints, assignment, seed.blinding())
+            .prove(self.key.points(), &self.constraints, &complete, seed.blinding())
             .map_err(AssignmentError::Synthesis)?;
         let proof = Proof::from_points(&points).map_err(AssignmentError::Points)?;
         self.verifier
@@ -243,28 +243,23 @@ impl<C: Circuit> Prover<C> {
         self.prove_anything(public, witness, seed, &mut |_| {})
     }
 
-    /// The values of all wires: one, the public inputs, the witness.
+    /// The values of all wires and rows.
     fn assignment(
         &self,
         public: &C::Public,
         witness: &C::Witness,
-    ) -> Result<Zeroizing<Vec<Fr>>, ProveError<C::Violation>> {
-        let cs = synthesize::<C>(public, witness, Record::AssignmentOnly)
-            .map_err(ProveError::Synthesis)?;
-        let mut cs = cs.borrow_mut().ok_or(ProveError::Wires)?;
-        let instance = std::mem::take(&mut cs.assignments.instance_assignment);
-        let private = Zeroizing::new(std::mem::take(&mut cs.assignments.witness_assignment));
+    ) -> Result<Assignment, ProveError<C::Violation>> {
+        let assignment = C::assign(public, witness).map_err(ProveError::Synthesis)?;
+        let Constraints { matrices, instance, witnesses } = &self.constraints;
+        let rows = matrices[0].len();
         // The order of the public inputs exists once, in the statement.
-        if instance[1..] != C::inputs(public)
-            || instance.len() != self.constraints.instance
-            || private.len() != self.constraints.witnesses
+        if assignment.wires.len() != instance + witnesses
+            || assignment.wires[1..*instance] != C::inputs(public)
+            || (assignment.left.len(), assignment.right.len()) != (rows, rows)
         {
             return Err(ProveError::Wires);
         }
-        let mut all = Zeroizing::new(Vec::with_capacity(instance.len() + private.len()));
-        all.extend_from_slice(&instance);
-        all.extend_from_slice(&private);
-        Ok(all)
+        Ok(assignment)
     }
 
     fn prove_anything(
@@ -285,10 +280,25 @@ impl<C: Circuit> Prover<C> {
     }
 }
 
-/// Not generic, so that it is compiled here with this crate's optimisation.
-fn first_violated(matrices: &[Matrix<Fr>; 3], assignment: &[Fr]) -> Option<usize> {
+/// Computes the rows from the wires, or finds the first one that is violated. Not generic, so that
+/// it is compiled here with this crate's optimisation.
+fn rows(matrices: &[Matrix<Fr>; 3], wires: &[Fr]) -> Result<Assignment, usize> {
     let value = |matrix: usize, row: usize| -> Fr {
-        matrices[matrix][row].iter().map(|(factor, wire)| assignment[*wire] * factor).sum()
+        matrices[matrix][row].iter().map(|(factor, wire)| wires[*wire] * factor).sum()
     };
-    (0..matrices[0].len()).find(|row| value(0, *row) * value(1, *row) != value(2, *row))
+    let count = matrices[0].len();
+    let mut assignment = Assignment {
+        wires: wires.to_vec(),
+        left: Vec::with_capacity(count),
+        right: Vec::with_capacity(count),
+    };
+    for row in 0..count {
+        let (left, right) = (value(0, row), value(1, row));
+        if left * right != value(2, row) {
+            return Err(row);
+        }
+        assignment.left.push(left);
+        assignment.right.push(right);
+    }
+    Ok(assignment)
 }

@@ -4,11 +4,18 @@
 #[path = "../../params/tests/support/square_chain.rs"]
 mod square_chain;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
-use ark_bn254::Fr;
+use ark_bn254::{Bn254, Fr};
+use ark_relations::gr1cs::SynthesisError;
+use placet_circuits::Assignment;
+use placet_params::key::ProvingPoints;
 use placet_params::{CircuitDigest, Origin, ProvingKey};
-use placet_prover::{AssignmentError, KeyMismatch, Phase, ProofSeed, ProveError, Prover};
+use placet_prover::backend::{Backend, Constraints};
+use placet_prover::seed::Blinding;
+use placet_prover::{
+    AssignmentError, KeyMismatch, Phase, ProofSeed, ProveError, Prover, Reference,
+};
 use placet_setup::{SetupSeed, generate};
 use placet_verifier::VerifyError;
 use square_chain::{ChainPublic, ChainViolation, SquareChain, chain};
@@ -123,6 +130,42 @@ fn the_values_of_all_wires_are_proven_like_the_statement_they_come_from() {
         prover().verifier().verify_elements(&assignment[1..2], &proof),
         Err(VerifyError::InputCount { found: 1, .. })
     ));
+}
+
+/// The reference backend, with an eye on what it is given.
+struct Watched(Arc<Mutex<Vec<Assignment>>>);
+
+impl Backend for Watched {
+    fn prove(
+        &self,
+        key: &ProvingPoints,
+        constraints: &Constraints,
+        assignment: &Assignment,
+        blinding: Blinding,
+    ) -> Result<ark_groth16::Proof<Bn254>, SynthesisError> {
+        self.0.lock().unwrap().push(assignment.clone());
+        Reference.prove(key, constraints, assignment, blinding)
+    }
+}
+
+#[test]
+fn a_backend_is_given_all_wires_and_the_rows_that_belong_to_them() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let prover = Prover::with_backend(key(), Box::new(Watched(seen.clone()))).unwrap();
+    let (public, witness) = chain(3, 4);
+    prover.prove(&public, &witness, seed(7)).unwrap();
+    let wires = prover.assign(&public, &witness).unwrap();
+    prover.prove_assignment(&wires, seed(7)).unwrap();
+
+    let seen = seen.lock().unwrap();
+    let [of_statement, of_wires] = &seen[..] else { panic!("two proofs") };
+    assert!(of_statement == of_wires);
+    assert_eq!(of_wires.wires, *wires);
+    let times = |matrix: usize| -> Vec<Fr> {
+        let rows = prover.constraints().matrices[matrix].iter();
+        rows.map(|row| row.iter().map(|(factor, wire)| *factor * wires[*wire]).sum()).collect()
+    };
+    assert_eq!((&of_wires.left, &of_wires.right), (&times(0), &times(1)));
 }
 
 #[test]
