@@ -1,0 +1,13 @@
+//! A fast Groth16 prover over BN254 that knows nothing of circuits.
+
+pub mod engine;
+pub mod kernel;
+pub mod lanes;
+pub mod msm;
+pub mod quotient;
+pub mod sums;
+pub mod table;
+pub mod transform;
+
+pub use engine::Arithmetic;
+pub use kernel::{Kernel, KernelError, Matrices, Prepared, Tables};
