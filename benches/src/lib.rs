@@ -1,4 +1,5 @@
-//! What the benches share: a prover with development keys and statements to prove.
+//! Measurements that `placet bench` makes, and what the criterion benches share: a prover with
+//! development keys and statements to prove.
 //!
 //! `cargo bench -p placet-benches -- --quick` runs all of them briefly. Compare numbers of one
 //! run only.
@@ -7,6 +8,7 @@ pub mod flood;
 pub mod load;
 pub mod network;
 pub mod prover;
+pub mod statements;
 
 use std::time::{Duration, Instant};
 

@@ -103,9 +103,8 @@ enum Command {
     Verify(evidence::Verify),
     /// Check a whole chain from a file of blocks, offline: every certificate, proof and state
     Audit(evidence::Audit),
-    /// Measure a network
-    #[command(subcommand)]
-    Bench(bench::Command),
+    /// Measure: what a transfer costs here, our prover beside others, a network
+    Bench(bench::Bench),
     /// Measure the circuits
     #[command(subcommand)]
     Circuit(circuit::Command),

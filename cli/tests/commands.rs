@@ -24,7 +24,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ),
     ("devnet", &["start", "stop", "status", "advance"]),
     ("node", &["init", "run", "status", "export", "keys"]),
-    ("bench", &["network"]),
+    ("bench", &["prover", "network"]),
     ("verify", &[]),
     ("audit", &[]),
     (

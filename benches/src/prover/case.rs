@@ -10,9 +10,8 @@ use ark_relations::gr1cs::{
 };
 use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
-use placet_circuits::circuit::{
-    Circuit as _, Record, Shape, matrices as matrices_of, synthesize,
-};
+use placet_circuits::circuit::{Circuit as _, Record, Shape, matrices as matrices_of, synthesize};
+use placet_circuits::{Assignment, assign};
 use placet_params::file::{Kind, file_name};
 use placet_params::key::ProvingPoints;
 use placet_params::{CircuitDigest, KeyPolicy, Origin, ProvingKey};
@@ -80,17 +79,6 @@ impl FromStr for Circuit {
     }
 }
 
-/// The values of one statement: all wires, and what A and B are in each row.
-#[derive(Clone)]
-pub struct Values {
-    /// One, the public inputs, the witness.
-    pub wires: Vec<Fr>,
-    /// Row by row, A times the wires.
-    pub left: Vec<Fr>,
-    /// Row by row, B times the wires.
-    pub right: Vec<Fr>,
-}
-
 enum Keys {
     Transfer(ProvingKey<Transfer>, Box<PreparedVerifyingKey<Transfer>>),
     Merkle(ProvingKey<Merkle>, Box<PreparedVerifyingKey<Merkle>>),
@@ -141,8 +129,8 @@ impl Case {
                 let cs = synthesize::<Transfer>(&public, &witness, Record::Constraints)?;
                 let shape = Shape::of(&cs)?;
                 let digest = CircuitDigest(shape.digest);
-                let key = ProvingKey::<Transfer>::load(key, &digest, KeyPolicy::Dev)
-                    .map_err(unusable)?;
+                let key =
+                    ProvingKey::<Transfer>::load(key, &digest, KeyPolicy::Dev).map_err(unusable)?;
                 let verifier = Box::new(PreparedVerifyingKey::from(key.verifying_key()));
                 Ok(Self {
                     circuit,
@@ -153,9 +141,8 @@ impl Case {
                 })
             }
             Circuit::Merkle { size } => {
-                let key =
-                    ProvingKey::<Merkle>::load(key, &merkle::digest(size), KeyPolicy::Dev)
-                        .map_err(unusable)?;
+                let key = ProvingKey::<Merkle>::load(key, &merkle::digest(size), KeyPolicy::Dev)
+                    .map_err(unusable)?;
                 let verifier = Box::new(PreparedVerifyingKey::from(key.verifying_key()));
                 Ok(Self {
                     circuit,
@@ -189,20 +176,11 @@ impl Case {
     /// From the statement in hand to the values of all wires and rows, as our prover does it.
     /// `attempt` 0 is what can be known before the end of the statement is: the same transfer with
     /// another receiver and amount, or the path whose last sixteenth is another.
-    pub fn values(&self, statement: &Prepared, attempt: u64) -> Result<Values, BenchError> {
+    pub fn values(&self, statement: &Prepared, attempt: u64) -> Result<Assignment, BenchError> {
         match (statement, self.circuit) {
             (Prepared::Transfer(examples), _) => {
                 let example = &examples[usize::from(attempt > 0)];
-                let cs = synthesize::<Transfer>(
-                    &example.public,
-                    &example.witness,
-                    Record::AssignmentOnly,
-                )?;
-                let mut cs = cs.borrow_mut().ok_or(SynthesisError::MissingCS)?;
-                let mut wires = std::mem::take(&mut cs.assignments.instance_assignment);
-                wires.append(&mut cs.assignments.witness_assignment);
-                let [left, right] = [0, 1].map(|i| rows(&self.matrices[i], &wires));
-                Ok(Values { wires, left, right })
+                Ok(assign::<Transfer>(&example.public, &example.witness)?)
             }
             (Prepared::Merkle, Circuit::Merkle { size }) => {
                 let levels = merkle::levels(size);
@@ -258,7 +236,8 @@ impl Case {
     pub fn accepts_batch(&self, statement: &Prepared, wires: &[Fr], proofs: &[ProofBytes]) -> bool {
         match (&self.keys, statement) {
             (Keys::Transfer(_, key), Prepared::Transfer(examples)) => {
-                let items: Vec<_> = proofs.iter().map(|proof| (&examples[1].public, *proof)).collect();
+                let items: Vec<_> =
+                    proofs.iter().map(|proof| (&examples[1].public, *proof)).collect();
                 verify_batch(key, &items, &mut OsCoefficients).is_ok()
             }
             (Keys::Merkle(_, key), _) => {
@@ -284,11 +263,6 @@ pub enum Prepared {
     Transfer(Box<[Example; 2]>),
     /// The synthetic path follows from its size.
     Merkle,
-}
-
-fn rows(matrix: &Rows, wires: &[Fr]) -> Vec<Fr> {
-    let value = |row: &Vec<(Fr, usize)>| row.iter().map(|(f, wire)| wires[*wire] * f).sum();
-    matrix.iter().map(value).collect()
 }
 
 /// A key for the synthetic circuit. Its trapdoor is public: nothing but times hangs on it.
@@ -324,5 +298,44 @@ impl ConstraintSynthesizer<Fr> for Frozen<'_> {
             cs.enforce_r1cs_constraint(|| combination(a), || combination(b), || combination(c))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for circuit in [Circuit::Transfer, Circuit::Merkle { size: 12 }] {
+            assert_eq!(circuit.to_string().parse::<Circuit>().unwrap(), circuit);
+        }
+        let refusal = |text: &str| text.parse::<Circuit>().unwrap_err().to_string();
+        assert!(refusal("merkle-19").contains("use 8 to 18"));
+        assert!(refusal("sha256").contains("use `transfer` or `merkle`"));
+    }
+
+    #[test]
+    fn the_native_rows_of_a_transfer_are_those_of_its_matrices() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = key_file(Circuit::Transfer, directory.path()).unwrap();
+        let case = Case::load(Circuit::Transfer, &key).unwrap();
+        let statement = case.statement();
+        let [before, real] = [0, 1].map(|attempt| case.values(&statement, attempt).unwrap());
+        for values in [&before, &real] {
+            assert_eq!(values.wires.len(), case.instance + case.witnesses);
+            assert_eq!(case.r1cs().first_violated(&values.wires), None);
+            for (matrix, rows) in case.matrices.iter().zip([&values.left, &values.right]) {
+                assert_eq!(matrix.len(), rows.len());
+                for (row, found) in matrix.iter().zip(rows) {
+                    let value: Fr = row.iter().map(|(f, wire)| values.wires[*wire] * f).sum();
+                    assert_eq!(value, *found);
+                }
+            }
+        }
+        // What is prepared must be of use, and must not be all there is.
+        let same = before.wires.iter().zip(&real.wires).filter(|(a, b)| a == b).count();
+        let share = same as f64 / real.wires.len() as f64;
+        assert!((0.5..1.0).contains(&share), "{share}");
     }
 }

@@ -60,7 +60,8 @@ impl Line<'_> {
     fn of_verifiers(&self, lines: &mut Vec<String>) {
         let Some(times) = &self.measurement.verification else { return };
         let batch: Vec<f64> = times.batch_ms.iter().map(|ms| ms / BATCH as f64).collect();
-        let all = [("arkworks", &times.ark_ms), ("placet", &times.ours_ms), ("placet-batch256", &batch)];
+        let all =
+            [("arkworks", &times.ark_ms), ("placet", &times.ours_ms), ("placet-batch256", &batch)];
         for (framework, values) in all {
             if let Some(spread) = Spread::of(values) {
                 let times = (spread.median, None);
@@ -129,7 +130,10 @@ mod tests {
         let text = csv(&results);
         let mut lines = text.lines();
         let header: Vec<_> = lines.next().unwrap().split(',').collect();
-        assert_eq!(header[..7], ["framework", "category", "backend", "curve", "circuit", "input", "operation"]);
+        assert_eq!(
+            header[..7],
+            ["framework", "category", "backend", "curve", "circuit", "input", "operation"]
+        );
         assert_eq!(header[12], "proofSize");
         let column = |line: &str, name: &str| {
             let place = header.iter().position(|column| *column == name).unwrap();

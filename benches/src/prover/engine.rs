@@ -7,7 +7,9 @@ use ark_bn254::{Bn254, Fr};
 use ark_groth16::Groth16;
 use ark_groth16::r1cs_to_qap::LibsnarkReduction;
 
-use super::case::{Case, Values};
+use placet_circuits::Assignment;
+
+use super::case::Case;
 use super::error::BenchError;
 
 /// A prover that is compiled in.
@@ -143,7 +145,7 @@ impl<'a> Engine<'a> {
     /// One proof from the values of all wires.
     pub fn prove(
         &self,
-        values: &Values,
+        values: &Assignment,
         r: Fr,
         s: Fr,
     ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
@@ -151,26 +153,22 @@ impl<'a> Engine<'a> {
             Self::Ours(ours) => ours.prove(values, r, s),
             Self::Ark(case) => ark(case, values, r, s),
             #[cfg(any(feature = "rivals", test))]
-            Self::Taceo(case, matrices) => {
-                taceo_groth16::Groth16::<Bn254>::prove::<taceo_groth16::LibSnarkReduction>(
-                    case.points(),
-                    r,
-                    s,
-                    matrices,
-                    &values.wires,
-                )
-                .map_err(|error| BenchError::Refused {
-                    prover: "taceo".into(),
-                    reason: error.to_string(),
-                })
-            }
+            Self::Taceo(case, matrices) => taceo_groth16::Groth16::<Bn254>::prove::<
+                taceo_groth16::LibSnarkReduction,
+            >(
+                case.points(), r, s, matrices, &values.wires
+            )
+            .map_err(|error| BenchError::Refused {
+                prover: "taceo".into(),
+                reason: error.to_string(),
+            }),
         }
     }
 }
 
 fn ark(
     case: &Case,
-    values: &Values,
+    values: &Assignment,
     r: Fr,
     s: Fr,
 ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
@@ -202,12 +200,17 @@ impl<'a> Ours<'a> {
         0
     }
 
-    fn prove(&self, values: &Values, r: Fr, s: Fr) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
+    fn prove(
+        &self,
+        values: &Assignment,
+        r: Fr,
+        s: Fr,
+    ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
         ark(self.case, values, r, s)
     }
 
     /// Everything that follows from a guess of the wires.
-    pub fn prepare(&self, _guess: &Values) -> Ahead {
+    pub fn prepare(&self, _guess: &Assignment) -> Ahead {
         Ahead(())
     }
 
@@ -215,7 +218,7 @@ impl<'a> Ours<'a> {
     pub fn prove_prepared(
         &self,
         _ahead: &Ahead,
-        values: &Values,
+        values: &Assignment,
         r: Fr,
         s: Fr,
     ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {

@@ -62,7 +62,8 @@ impl External {
         threads: usize,
     ) -> Result<Round, BenchError> {
         let file = |name: &str| directory.join(name);
-        let [proof, public] = ["proof.json", "public.json"].map(|name| file(&format!("{}-{name}", self.name)));
+        let [proof, public] =
+            ["proof.json", "public.json"].map(|name| file(&format!("{}-{name}", self.name)));
         let places = [
             ("{zkey}", file("circuit.zkey")),
             ("{wtns}", file("circuit.wtns")),
@@ -138,7 +139,9 @@ mod tests {
     fn a_command_names_a_prover_and_where_its_proof_goes() {
         let good: External = "rapidsnark=prover {zkey} {wtns} {proof} {public}".parse().unwrap();
         assert_eq!((good.name.as_str(), good.words.len()), ("rapidsnark", 5));
-        for bad in ["prover {proof}", "=x {proof}", "x=", "x=prover", "a b=x {proof}", "ark=x {proof}"] {
+        for bad in
+            ["prover {proof}", "=x {proof}", "x=", "x=prover", "a b=x {proof}", "ark=x {proof}"]
+        {
             let refusal = bad.parse::<External>().unwrap_err().to_string();
             assert!(refusal.contains("write 'name=command"), "{bad}: {refusal}");
         }

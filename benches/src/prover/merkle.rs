@@ -10,6 +10,7 @@ use std::convert::Infallible;
 
 use ark_bn254::Fr;
 use ark_ff::Field;
+use placet_circuits::Assignment;
 use placet_params::CircuitDigest;
 use placet_protocol::example::element;
 use placet_protocol::field;
@@ -17,8 +18,6 @@ use placet_protocol::poseidon::{FULL_ROUNDS, Parameters, permute_observed};
 use placet_protocol::statement::Statement;
 use placet_snarkjs::r1cs::Rows;
 use sha2::{Digest, Sha256};
-
-use super::case::Values;
 
 /// Cells of the permutation: capacity and two inputs.
 const WIDTH: usize = 3;
@@ -191,7 +190,7 @@ pub fn digest(size: u32) -> CircuitDigest {
 
 /// The values of all wires and of the rows, computed natively. Siblings from level `known` on
 /// depend on `attempt`; those below do not, so that a prover may know them beforehand.
-pub fn values(size: u32, known: usize, attempt: u64) -> Values {
+pub fn values(size: u32, known: usize, attempt: u64) -> Assignment {
     let levels = levels(size);
     let mut wires = Vec::with_capacity(INSTANCE + witnesses(levels));
     let mut left = Vec::with_capacity(levels * LEVEL_ROWS);
@@ -223,7 +222,7 @@ pub fn values(size: u32, known: usize, attempt: u64) -> Values {
             false => wires.push(node),
         }
     }
-    Values { wires, left, right }
+    Assignment { wires, left, right }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub mod callgrind;
 pub mod run;
 pub mod report;
 pub mod csv;
+pub mod html;
+mod plot;
 
 pub use case::{Case, Circuit};
 pub use engine::{Prover, Tables};

@@ -26,7 +26,10 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
          values of all wires, then what is left of the proof. In `transfer` receiver, amount and \
          binding were not known, in `merkle` the last sixteenth of the path",
     ),
-    ("ratio", "time of the other prover over ours, both medians on the wall; above 1 ours is faster"),
+    (
+        "ratio",
+        "time of the other prover over ours, both medians on the wall; above 1 ours is faster",
+    ),
     ("ratio.warm_ark", "ark's cold proof over our warm one"),
     (
         "verify.single_ratio",

@@ -177,12 +177,7 @@ pub fn run(plan: &Plan, progress: &dyn Fn(&str)) -> Result<Results, BenchError> 
             measurements.push(measured);
         }
     }
-    Ok(Results {
-        machine: Machine::here(),
-        rounds: plan.rounds,
-        tables: plan.tables,
-        measurements,
-    })
+    Ok(Results { machine: Machine::here(), rounds: plan.rounds, tables: plan.tables, measurements })
 }
 
 /// One circuit, ready for its provers.
@@ -202,7 +197,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, BenchError> {
         let key = key_file(circuit, &plan.directory)?;
         let case = Case::load(circuit, &key)?;
-        let wires = case.values(&case.statement(), 1)?.wires;
+        let wires = case.values(&case.statement(), 1)?.wires.clone();
         if package.is_some() || !plan.externals.is_empty() {
             let r1cs = case.r1cs();
             let file = |name: &str| plan.directory.join(name);

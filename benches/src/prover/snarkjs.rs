@@ -37,7 +37,12 @@ pub fn start(
     let mut command = Command::new("node");
     command.args(["--input-type=module", "--eval", SCRIPT, "--"]);
     command.arg(package).args([zkey, wtns]).arg(threads.to_string());
-    Process::start("snarkjs", threads, &mut command, "install Node 18 or newer, or leave --snarkjs out")
+    Process::start(
+        "snarkjs",
+        threads,
+        &mut command,
+        "install Node 18 or newer, or leave --snarkjs out",
+    )
 }
 
 #[cfg(test)]
@@ -54,7 +59,9 @@ mod tests {
         std::fs::write(own.join("package.json"), r#"{"name":"snarkjs"}"#).unwrap();
         std::fs::write(own.join("main.js"), "").unwrap();
         std::fs::write(own.join("build/cli.cjs"), "").unwrap();
-        for path in [root.clone(), root.join("node_modules"), own.clone(), own.join("build/cli.cjs")] {
+        for path in
+            [root.clone(), root.join("node_modules"), own.clone(), own.join("build/cli.cjs")]
+        {
             assert_eq!(package(&path).unwrap(), own, "{path:?}");
         }
         assert!(package(&root.join("elsewhere")).is_err());

@@ -156,7 +156,7 @@ fn verify(
     rounds: usize,
 ) -> Result<Reply, BenchError> {
     const SINGLE: u32 = 8;
-    let wires = case.values(statement, 1)?.wires;
+    let wires = case.values(statement, 1)?.wires.clone();
     let inputs = &wires[1..case.instance];
     let points: Vec<_> = proofs.iter().filter_map(|text| read_proof(text)).collect();
     let Some(first) = points.first().filter(|_| points.len() == proofs.len()) else {
