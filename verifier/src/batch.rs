@@ -1,4 +1,4 @@
-//! Many proofs with one equation. Spec §11.7.
+//! Many proofs with one equation. Spec §11.1.
 //!
 //! With random `r_i` out of 2^128 (see `coefficients`), all proofs hold iff, except with probability
 //! 2^-128,

@@ -1,4 +1,4 @@
-//! Random coefficients of a batch, and points of G1 multiplied by them. Spec §11.7.
+//! Random coefficients of a batch, and points of G1 multiplied by them. Spec §11.1.
 //!
 //! BN254's G1 has an endomorphism `φ(x, y) = (βx, y)` that multiplies by λ, a cube root of one. A
 //! coefficient is `u + vλ` with u and v each drawn from 2^64 consecutive integers, so that

@@ -1,4 +1,4 @@
-//! Typed Groth16 verification, single and batched. Spec §9, §11.7; invariants 4 and 5.
+//! Typed Groth16 verification, single and batched. Spec §11.1; invariants 4 and 5.
 //!
 //! Small enough to audit in one sitting. `proof` turns bytes into points or refuses them, `verify`
 //! holds the one equation, `batch` checks many proofs with one equation and names the bad ones.

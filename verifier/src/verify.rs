@@ -1,5 +1,5 @@
 //! One proof against one key: `e(A, B) = e(alpha, beta) · e(X, gamma) · e(C, delta)`, where X
-//! combines the key's public-input points. Spec §9.
+//! combines the key's public-input points. Spec §11.1.
 
 use std::marker::PhantomData;
 
