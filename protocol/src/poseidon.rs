@@ -57,26 +57,20 @@ impl Parameters {
     }
 }
 
-/// Calls the permutation of the width that the state has. Not generic over the width for callers,
-/// so that it is compiled here, with this crate's optimisation, whichever crate hashes.
-macro_rules! by_width {
-    ($state:expr, $observer:expr, $(($t:literal, $terms:literal))*) => { match $state.len() {
-        $($t => schedule($t).permute::<$t, $terms>(
-            $state.try_into().expect("the length was matched"),
-            $observer,
-        ),)*
-        _ => panic!("Poseidon is defined for widths 2 to 17"),
-    }};
-}
-
+/// Not generic over the width, so that it is compiled here, with this crate's optimisation,
+/// whichever crate hashes.
 fn permute_with(state: &mut [Fr], observer: impl Observer) {
-    by_width!(
-        state,
-        observer,
-        (2, 3)(3, 5)(4, 7)(5, 9)(6, 11)(7, 13)(8, 15)(9, 17)(10, 19)(11, 21)(12, 23)(13, 25)(
-            14, 27
-        )(15, 29)(16, 31)(17, 33)
-    )
+    macro_rules! by_width {
+        ($($t:literal)*) => { match state.len() {
+            $($t => {
+                const VALUES: usize = 2 * ($t + PARTIAL_ROUNDS[$t - 2]);
+                let state = state.try_into().expect("the length was matched");
+                schedule($t).permute::<$t, VALUES>(state, observer)
+            })*
+            _ => panic!("Poseidon is defined for widths 2 to 17"),
+        }};
+    }
+    by_width!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)
 }
 
 /// Derived once per width and process.

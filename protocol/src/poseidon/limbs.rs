@@ -2,14 +2,17 @@
 //! that may exceed the prime a little. Everything here is plain integer arithmetic in Montgomery
 //! form with R = 2^256, as arkworks stores its elements.
 //!
-//! R is more than five times the prime r, and that slack is what saves the reductions: an operand
-//! may be any number below 2r, a product of two such is below 0.76·r·R, and only the value that
-//! leaves a sum is brought near r again.
+//! R is more than five times the prime r, and that slack saves the comparisons behind every
+//! operation: a product of two numbers below 2r leaves a reduction below 1.77·r. What enters a sum
+//! is below 2^254, 1.32·r, so that both its halves have 127 bits and their sum 128: a product is
+//! then three products of halves instead of four (Karatsuba), and the halves' products are added up
+//! over the whole sum before they are put together. The sum of the halves is computed once for each
+//! number, which takes part in many sums.
 
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
 
-/// A number below 2r, least limb first; in Montgomery form, so it stands for itself times 2^-256.
+/// A number, least limb first; in Montgomery form, so it stands for itself times 2^-256.
 pub(super) type Limbs = [u64; 4];
 
 const R: Limbs = FrConfig::MODULUS.0;
@@ -17,6 +20,43 @@ const R: Limbs = FrConfig::MODULUS.0;
 const INVERSE: u64 = FrConfig::INV;
 /// 2^16 over the prime's highest byte with what follows it, rounded down: r is 48.39·2^248.
 const RECIPROCAL: u64 = 1354;
+/// (r·[`INVERSE`] + 1) / 2^64, below r. The multiple of r in it ends in a limb of ones, so it clears
+/// a limb without the multiplication that finds the factor.
+const SHIFTED: Limbs = {
+    let mut limbs = [0; 4];
+    let mut carry = (R[0] as u128 * INVERSE as u128 + 1) >> 64;
+    let mut i = 1;
+    while i < 4 {
+        carry += R[i] as u128 * INVERSE as u128;
+        limbs[i - 1] = carry as u64;
+        carry >>= 64;
+        i += 1;
+    }
+    limbs[3] = carry as u64;
+    limbs
+};
+
+/// A number below 2^254 as a factor of sums: its lower 127 bits, the others, and both added.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Factor {
+    low: [u64; 2],
+    high: [u64; 2],
+    both: [u64; 2],
+}
+
+impl Factor {
+    pub(super) const ZERO: Self = Self { low: [0; 2], high: [0; 2], both: [0; 2] };
+
+    /// Splits a number below 2^254.
+    #[inline(always)]
+    pub(super) fn new([a, b, c, d]: Limbs) -> Self {
+        let low = [a, b & (u64::MAX >> 1)];
+        let high = [(b >> 63) | (c << 1), (c >> 63) | (d << 1)];
+        let (first, carry) = low[0].carrying_add(high[0], false);
+        let (second, _) = low[1].carrying_add(high[1], carry);
+        Self { low, high, both: [first, second] }
+    }
+}
 
 /// The limbs of an element; below r.
 #[inline(always)]
@@ -24,190 +64,165 @@ pub(super) fn limbs(x: &Fr) -> Limbs {
     x.0.0
 }
 
-/// The element that a number stands for.
+/// The element that a number below 2r stands for.
 #[inline(always)]
-pub(super) fn element(x: Limbs) -> Fr {
-    Fr::new_unchecked(BigInt(canonical(x)))
-}
-
-/// The same number below r; the argument is below 2r.
-#[inline(always)]
-pub(super) fn canonical(x: Limbs) -> Limbs {
+pub(super) fn element(x: &Limbs) -> Fr {
     let mut less = [0; 4];
     let mut borrow = false;
     for i in 0..4 {
-        (less[i], borrow) = subtract(x[i], R[i], borrow);
+        (less[i], borrow) = x[i].borrowing_sub(R[i], borrow);
     }
     // A mask instead of a branch: the processor would guess it wrong half of the time.
     let keep = 0u64.wrapping_sub(u64::from(borrow));
-    std::array::from_fn(|i| (x[i] & keep) | (less[i] & !keep))
+    Fr::new_unchecked(BigInt(std::array::from_fn(|i| (x[i] & keep) | (less[i] & !keep))))
 }
 
+/// `sum + a·b + carry`: the lower limb, and the upper one as the next carry.
 #[inline(always)]
-fn subtract(a: u64, b: u64, borrow: bool) -> (u64, bool) {
-    let (x, first) = a.overflowing_sub(b);
-    let (x, second) = x.overflowing_sub(u64::from(borrow));
-    (x, first | second)
+fn multiply_add(sum: u64, a: u64, b: u64, carry: &mut u64) -> u64 {
+    let sum = u128::from(sum) + u128::from(a) * u128::from(b) + u128::from(*carry);
+    *carry = (sum >> 64) as u64;
+    sum as u64
 }
 
-/// The sum of one column of limb products and what is carried into it: 192 bits.
-#[derive(Clone, Copy)]
-struct Column {
-    low: u128,
-    high: u64,
-}
-
-impl Column {
-    const ZERO: Self = Self { low: 0, high: 0 };
-
-    #[inline(always)]
-    fn add(&mut self, x: u128) {
-        let (low, carry) = self.low.overflowing_add(x);
-        self.low = low;
-        self.high = self.high.wrapping_add(u64::from(carry));
-    }
-
-    #[inline(always)]
-    fn product(&mut self, a: u64, b: u64) {
-        self.add(u128::from(a) * u128::from(b));
-    }
-
-    /// Takes the lowest limb out; the rest is the carry into the next column.
-    #[inline(always)]
-    fn next(&mut self) -> u64 {
-        let limb = self.low as u64;
-        self.low = (self.low >> 64) | (u128::from(self.high) << 64);
-        self.high = 0;
-        limb
-    }
-
-    /// Adds the multiple of r that makes the lowest limb zero, and drops that limb.
-    #[inline(always)]
-    fn clear(&mut self) -> u64 {
-        let factor = (self.low as u64).wrapping_mul(INVERSE);
-        self.product(factor, R[0]);
-        self.next();
-        factor
-    }
-
-    #[inline(always)]
-    fn plus(&mut self, other: Self) {
-        self.add(other.low);
-        self.high = self.high.wrapping_add(other.high);
-    }
-}
-
-/// Divides a sum, given by its seven columns, by R modulo r. With the columns' sum below n·r·R the
-/// result is below (n + 1)·r, hence the fifth limb.
+/// Divides by R modulo r. The result is below x/R + 1.01·r, and the argument so small that a fifth
+/// limb holds what exceeds R.
 #[inline(always)]
-fn reduce(columns: [Column; 7]) -> [u64; 5] {
-    let mut sum = columns[0];
-    let a = sum.clear();
-    sum.product(a, R[1]);
-    sum.plus(columns[1]);
-    let b = sum.clear();
-    sum.product(a, R[2]);
-    sum.product(b, R[1]);
-    sum.plus(columns[2]);
-    let c = sum.clear();
-    sum.product(a, R[3]);
-    sum.product(b, R[2]);
-    sum.product(c, R[1]);
-    sum.plus(columns[3]);
-    let d = sum.clear();
-    sum.product(b, R[3]);
-    sum.product(c, R[2]);
-    sum.product(d, R[1]);
-    sum.plus(columns[4]);
-    let w = sum.next();
-    sum.product(c, R[3]);
-    sum.product(d, R[2]);
-    sum.plus(columns[5]);
-    let x = sum.next();
-    sum.product(d, R[3]);
-    sum.plus(columns[6]);
-    let y = sum.next();
-    let z = sum.next();
-    [w, x, y, z, sum.next()]
+fn reduce(mut x: [u64; 9]) -> [u64; 5] {
+    let mut over = false;
+    // A multiple of r·2^64 is added that cancels the lowest limb. In the first two steps it may be
+    // large: the later ones shift it out.
+    for i in 0..2 {
+        let (factor, mut carry) = (x[i], 0);
+        for j in 0..4 {
+            x[i + 1 + j] = multiply_add(x[i + 1 + j], factor, SHIFTED[j], &mut carry);
+        }
+        (x[i + 5], over) = x[i + 5].carrying_add(carry, over);
+    }
+    (x[7], over) = x[7].carrying_add(0, over);
+    x[8] += u64::from(std::mem::take(&mut over));
+    for i in 2..4 {
+        let (factor, mut carry) = (x[i].wrapping_mul(INVERSE), 0);
+        for j in 0..4 {
+            x[i + j] = multiply_add(x[i + j], factor, R[j], &mut carry);
+        }
+        (x[i + 4], over) = x[i + 4].carrying_add(carry, over);
+    }
+    x[8] += u64::from(over);
+    [x[4], x[5], x[6], x[7], x[8]]
 }
 
-/// The product of two numbers below 1.3·r; below 1.33·r.
+/// The product of two numbers below 2r.
 #[inline(always)]
 fn multiply(a: &Limbs, b: &Limbs) -> Limbs {
-    let mut columns = [Column::ZERO; 7];
+    let mut product = [0; 9];
     for i in 0..4 {
+        let mut carry = 0;
         for j in 0..4 {
-            columns[i + j].product(a[i], b[j]);
+            product[i + j] = multiply_add(product[i + j], a[i], b[j], &mut carry);
         }
+        product[i + 4] = carry;
     }
-    let [w, x, y, z, _] = reduce(columns);
-    [w, x, y, z]
+    let [a, b, c, d, _] = reduce(product);
+    [a, b, c, d]
 }
 
-/// The square of a number below 1.3·r; below 1.33·r.
+/// The square of a number below 2r.
 #[inline(always)]
 fn square(a: &Limbs) -> Limbs {
-    let mut columns = [Column::ZERO; 7];
-    for i in 0..4 {
+    // Products of different limbs come twice.
+    let mut x = [0; 9];
+    for i in 0..3 {
+        let mut carry = 0;
         for j in i + 1..4 {
-            columns[i + j].product(a[i], a[j]);
+            x[i + j] = multiply_add(x[i + j], a[i], a[j], &mut carry);
+        }
+        x[i + 4] = carry;
+    }
+    for i in (2..8).rev() {
+        x[i] = (x[i] << 1) | (x[i - 1] >> 63);
+    }
+    x[1] <<= 1;
+    let mut over = false;
+    for i in 0..4 {
+        let product = u128::from(a[i]) * u128::from(a[i]);
+        (x[2 * i], over) = x[2 * i].carrying_add(product as u64, over);
+        (x[2 * i + 1], over) = x[2 * i + 1].carrying_add((product >> 64) as u64, over);
+    }
+    let [a, b, c, d, _] = reduce(x);
+    [a, b, c, d]
+}
+
+/// The S-box x^5 of a number below 1.03·r; below 1.3·r, which is below 2^254.
+#[inline(never)]
+pub(super) fn fifth_power(x: &Limbs) -> Factor {
+    Factor::new(multiply(&square(&square(x)), x))
+}
+
+/// Sums of products of halves.
+type Half = [u64; 5];
+
+/// `sum + a·b` for halves; 33 products fill the fifth limb by far not.
+#[inline(always)]
+fn accumulate(sum: &mut Half, a: &[u64; 2], b: &[u64; 2]) {
+    let wide = |a: u64, b: u64| u128::from(a) * u128::from(b);
+    let low = wide(a[0], b[0]);
+    let first = wide(a[0], b[1]) + (low >> 64);
+    let second = wide(a[1], b[0]) + u128::from(first as u64);
+    let high = wide(a[1], b[1]) + (first >> 64) + (second >> 64);
+    let mut carry = false;
+    (sum[0], carry) = sum[0].carrying_add(low as u64, carry);
+    (sum[1], carry) = sum[1].carrying_add(second as u64, carry);
+    (sum[2], carry) = sum[2].carrying_add(high as u64, carry);
+    (sum[3], carry) = sum[3].carrying_add((high >> 64) as u64, carry);
+    (sum[4], _) = sum[4].carrying_add(0, carry);
+}
+
+/// `constant + Σ a_i·b_i`, below 1.03·r, for at most 33 pairs with each `a_i` below 1.3·r and each
+/// `b_i` and the constant below r.
+#[inline(never)]
+pub(super) fn sum_of_products(constant: &Limbs, a: &[Factor], b: &[Factor]) -> Limbs {
+    let (mut low, mut high, mut both) = ([0; 5], [0; 5], [0; 5]);
+    for (a, b) in a.iter().zip(b) {
+        accumulate(&mut low, &a.low, &b.low);
+        accumulate(&mut high, &a.high, &b.high);
+        accumulate(&mut both, &a.both, &b.both);
+    }
+    let mut sum = reduce(put_together(&low, &both, &high));
+    let mut carry = false;
+    for (limb, constant) in sum.iter_mut().zip(constant.iter().chain(&[0])) {
+        (*limb, carry) = limb.carrying_add(*constant, carry);
+    }
+    near(sum)
+}
+
+/// `low + (both − low − high)·2^127 + high·2^254`.
+#[inline(always)]
+fn put_together(low: &Half, both: &Half, high: &Half) -> [u64; 9] {
+    let mut middle = *both;
+    for half in [low, high] {
+        let mut borrow = false;
+        for (limb, half) in middle.iter_mut().zip(half) {
+            (*limb, borrow) = limb.borrowing_sub(*half, borrow);
         }
     }
-    for column in &mut columns[1..6] {
-        // At most two products: doubling does not leave the 192 bits.
-        column.high = (column.high << 1) | (column.low >> 127) as u64;
-        column.low <<= 1;
+    let mut x = [low[0], low[1], low[2], low[3], low[4], 0, 0, 0, 0];
+    // 127 is a limb and 63 bits, 254 is three limbs and 62 bits.
+    for (half, limbs, bits) in [(&middle, 1, 63), (high, 3, 62)] {
+        let shifted = |i: usize| {
+            let above = if i < 5 { half[i] << bits } else { 0 };
+            let below = if i > 0 { half[i - 1] >> (64 - bits) } else { 0 };
+            above | below
+        };
+        let mut carry = false;
+        for i in 0..6 {
+            (x[limbs + i], carry) = x[limbs + i].carrying_add(shifted(i), carry);
+        }
+        for limb in x.iter_mut().skip(limbs + 6) {
+            (*limb, carry) = limb.carrying_add(0, carry);
+        }
     }
-    for i in 0..4 {
-        columns[2 * i].product(a[i], a[i]);
-    }
-    let [w, x, y, z, _] = reduce(columns);
-    [w, x, y, z]
-}
-
-/// The S-box x^5 of a number below 1.03·r; below 1.25·r.
-#[inline(always)]
-pub(super) fn fifth_power(x: &Limbs) -> Limbs {
-    multiply(&square(&square(x)), x)
-}
-
-/// `constant + Σ a_i·b_i`, below 1.03·r, for at most 33 pairs with each `a_i` below 1.25·r and
-/// each `b_i` and the constant below r.
-#[inline(always)]
-pub(super) fn sum_of_products(constant: &Limbs, a: &[Limbs], b: &[Limbs]) -> Limbs {
-    let mut columns = [Column::ZERO; 7];
-    // Two columns at a time: their six limbs stay in registers over the whole sum.
-    for (a, b) in a.iter().zip(b) {
-        columns[0].product(a[0], b[0]);
-        columns[1].product(a[0], b[1]);
-        columns[1].product(a[1], b[0]);
-    }
-    for (a, b) in a.iter().zip(b) {
-        columns[2].product(a[0], b[2]);
-        columns[2].product(a[1], b[1]);
-        columns[2].product(a[2], b[0]);
-        columns[3].product(a[0], b[3]);
-        columns[3].product(a[1], b[2]);
-        columns[3].product(a[2], b[1]);
-        columns[3].product(a[3], b[0]);
-    }
-    for (a, b) in a.iter().zip(b) {
-        columns[4].product(a[1], b[3]);
-        columns[4].product(a[2], b[2]);
-        columns[4].product(a[3], b[1]);
-        columns[5].product(a[2], b[3]);
-        columns[5].product(a[3], b[2]);
-        columns[6].product(a[3], b[3]);
-    }
-    let mut sum = reduce(columns);
-    let mut carry = 0;
-    for i in 0..4 {
-        let limb = u128::from(sum[i]) + u128::from(constant[i]) + carry;
-        sum[i] = limb as u64;
-        carry = limb >> 64;
-    }
-    sum[4] += carry as u64;
-    near(sum)
+    x
 }
 
 /// A number below 11·r brought below 1.03·r: its highest bits tell how often r is in it, or one
@@ -215,14 +230,11 @@ pub(super) fn sum_of_products(constant: &Limbs, a: &[Limbs], b: &[Limbs]) -> Lim
 #[inline(always)]
 fn near(x: [u64; 5]) -> Limbs {
     let highest = (x[4] << 8) | (x[3] >> 56);
-    let times = (highest * RECIPROCAL) >> 16;
-    let mut out = [0; 4];
-    let mut carry = 0u64;
-    let mut borrow = false;
+    let times = highest.wrapping_mul(RECIPROCAL) >> 16;
+    let (mut out, mut carry, mut borrow) = ([0; 4], 0, false);
     for i in 0..4 {
-        let product = u128::from(times) * u128::from(R[i]) + u128::from(carry);
-        carry = (product >> 64) as u64;
-        (out[i], borrow) = subtract(x[i], product as u64, borrow);
+        let product = multiply_add(0, times, R[i], &mut carry);
+        (out[i], borrow) = x[i].borrowing_sub(product, borrow);
     }
     out
 }

@@ -25,14 +25,11 @@
 use ark_bn254::Fr;
 use ark_ff::{Field, Zero};
 
-use super::limbs::{Limbs, canonical, element, fifth_power, limbs, sum_of_products};
-use super::{FULL_ROUNDS, MAX_INPUTS, Parameters};
+use super::limbs::{Factor, Limbs, element, fifth_power, limbs, sum_of_products};
+use super::{FULL_ROUNDS, Parameters};
 
 /// Full rounds on each side of the partial ones.
 const HALF: usize = FULL_ROUNDS / 2;
-/// Values of the longest recurrence: z, o, and x and y of 68 partial rounds.
-const MOST_VALUES: usize = 2 * (MAX_INPUTS + 1) + 2 * 68;
-
 /// Who learns the S-box inputs.
 pub(super) trait Observer {
     /// Whether anyone does.
@@ -59,7 +56,7 @@ impl Observer for &mut dyn FnMut(Fr) {
 /// A value of the recurrence: the sum of `factors` over what stands directly before it.
 #[derive(Debug)]
 struct Step {
-    factors: Vec<Limbs>,
+    factors: Vec<Factor>,
     constant: Limbs,
 }
 
@@ -67,13 +64,13 @@ struct Step {
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// The matrix, row by row.
-    matrix: Vec<Limbs>,
+    matrix: Vec<Factor>,
     /// Constants of the first full rounds, cell by cell.
     before: Vec<Limbs>,
     /// x_0 … x_(t−1).
     first: Vec<Step>,
     /// b_t, a_(t−1), b_(t−1), …, a_1, b_1.
-    recurrence: Vec<Limbs>,
+    recurrence: Vec<Factor>,
     /// k_t … k_(RP−1), and o_0's.
     constants: Vec<Limbs>,
     /// o_1 … o_(t−1).
@@ -91,9 +88,9 @@ impl Schedule {
         let offsets = Offsets::new(parameters);
 
         // Constants are what is left of a value when z and y are zero.
-        let step = |value: Fr, factors: Vec<Fr>, window: &[Fr]| {
-            let known: Fr = factors.iter().zip(window).map(|(f, x)| *f * x).sum();
-            Step { factors: factors.iter().map(limbs).collect(), constant: limbs(&(value - known)) }
+        let step = |value: Fr, factors: Vec<Fr>, window: &[Fr]| Step {
+            constant: limbs(&(value - dot(&factors, window))),
+            factors: split(&factors),
         };
         let all = offsets.values();
         let step_at = |at: usize, factors: Vec<Fr>| {
@@ -105,98 +102,87 @@ impl Schedule {
         let mut after = flat(&constants[HALF + rounds + 1..]);
         after.resize(HALF * t, [0; 4]);
         Self {
-            matrix: flat(matrix),
+            matrix: split(&matrix.concat()),
             before: flat(&constants[..HALF]),
             first: (0..t).map(|r| step_at(t + 2 * r, system.first(r))).collect(),
             constants: (t..=rounds)
                 .map(|r| step_at(t + 2 * r, recurrence.clone()).constant)
                 .collect(),
-            recurrence: recurrence.iter().map(limbs).collect(),
+            recurrence: split(&recurrence),
             last: (1..t).map(|i| step_at(t + 2 * rounds + i, system.last(i))).collect(),
             after,
         }
     }
 
-    /// Applies the permutation of width `T`, whose recurrence has `W` = 2·`T` − 1 terms.
-    pub(super) fn permute<const T: usize, const W: usize>(
+    /// Applies the permutation of width `T`, in which `V` = 2·(`T` + partial rounds) values are
+    /// written one behind the other.
+    pub(super) fn permute<const T: usize, const V: usize>(
         &self,
         state: &mut [Fr; T],
         mut observer: impl Observer,
     ) {
-        let mut values = [[0; 4]; MOST_VALUES];
+        let observer = &mut observer;
         let mut cells = [[0; 4]; T];
         for ((cell, x), constant) in cells.iter_mut().zip(&*state).zip(&self.before) {
-            *cell = limbs(&(*x + element(*constant)));
+            *cell = limbs(&(*x + element(constant)));
         }
-        for round in 1..HALF {
-            boxes(&mut cells, &mut observer);
-            cells = self.mix(&cells, &self.before[round * T..]);
+        for constants in self.before[T..].chunks_exact(T) {
+            cells = self.mix(&boxes(&cells, observer), constants);
         }
-        boxes(&mut cells, &mut observer);
 
-        values[..T].copy_from_slice(&cells);
+        let mut values = [Factor::ZERO; V];
+        values[..T].copy_from_slice(&boxes(&cells, observer));
         let mut at = T;
         for Step { factors, constant } in &self.first {
             let x = sum_of_products(constant, &values[at - factors.len()..at], factors);
-            at = push(&mut values, at, x, &mut observer);
+            values[at] = Factor::new(x);
+            values[at + 1] = sbox(&x, observer);
+            at += 2;
         }
-        let recurrence: &[Limbs; W] =
-            self.recurrence.as_slice().try_into().expect("one factor for each term");
+        let terms = 2 * T - 1;
         let (next, constants) = self.constants.split_last().expect("partial rounds exceed t");
         for constant in constants {
-            let x = sum_of_products(constant, &values[at - W..at], recurrence);
-            at = push(&mut values, at, x, &mut observer);
+            let x = sum_of_products(constant, &values[at - terms..at], &self.recurrence);
+            values[at] = Factor::new(x);
+            values[at + 1] = sbox(&x, observer);
+            at += 2;
         }
-        let out = at;
-        values[at] = sum_of_products(next, &values[at - W..at], recurrence);
-        for Step { factors, constant } in &self.last {
+        cells[0] = sum_of_products(next, &values[at - terms..at], &self.recurrence);
+        for (Step { factors, constant }, i) in self.last.iter().zip(1..) {
+            values[at] = Factor::new(cells[i - 1]);
             at += 1;
-            values[at] = sum_of_products(constant, &values[at - factors.len()..at], factors);
+            cells[i] = sum_of_products(constant, &values[at - factors.len()..at], factors);
         }
 
-        cells.copy_from_slice(&values[out..out + T]);
-        for round in 0..HALF {
-            boxes(&mut cells, &mut observer);
-            cells = self.mix(&cells, &self.after[round * T..]);
+        for constants in self.after.chunks_exact(T) {
+            cells = self.mix(&boxes(&cells, observer), constants);
         }
-        *state = cells.map(element);
+        for (out, cell) in state.iter_mut().zip(&cells) {
+            *out = element(cell);
+        }
     }
 
     /// The matrix times the cells, plus the next round's constants.
     #[inline(always)]
-    fn mix<const T: usize>(&self, cells: &[Limbs; T], constants: &[Limbs]) -> [Limbs; T] {
-        let mut next = [[0; 4]; T];
-        for ((out, row), constant) in
-            next.iter_mut().zip(self.matrix.chunks_exact(T)).zip(constants)
-        {
-            *out = sum_of_products(constant, cells, row);
-        }
-        next
+    fn mix<const T: usize>(&self, cells: &[Factor; T], constants: &[Limbs]) -> [Limbs; T] {
+        std::array::from_fn(|i| {
+            sum_of_products(&constants[i], cells, &self.matrix[i * T..(i + 1) * T])
+        })
     }
 }
 
 /// All S-boxes of a full round.
 #[inline(always)]
-fn boxes<const T: usize>(cells: &mut [Limbs; T], observer: &mut impl Observer) {
-    for cell in cells {
-        *cell = sbox(*cell, observer);
-    }
-}
-
-/// Writes an S-box's input and output and returns where the next input belongs.
-#[inline(always)]
-fn push(values: &mut [Limbs], at: usize, x: Limbs, observer: &mut impl Observer) -> usize {
-    values[at] = x;
-    values[at + 1] = sbox(x, observer);
-    at + 2
+fn boxes<const T: usize>(cells: &[Limbs; T], observer: &mut impl Observer) -> [Factor; T] {
+    std::array::from_fn(|i| sbox(&cells[i], observer))
 }
 
 #[inline(always)]
-fn sbox<O: Observer>(x: Limbs, observer: &mut O) -> Limbs {
+fn sbox<O: Observer>(x: &Limbs, observer: &mut O) -> Factor {
     if O::WATCHES {
-        observer.see(element(canonical(x)));
+        observer.see(element(x));
     }
-    fifth_power(&x)
+    fifth_power(x)
 }
 
 /// The cells behind cell 0 during the partial rounds: `s' = inner·s + input·y`,
@@ -350,6 +336,10 @@ impl Offsets {
         values.extend(&self.out);
         values
     }
+}
+
+fn split(elements: &[Fr]) -> Vec<Factor> {
+    elements.iter().map(|x| Factor::new(limbs(x))).collect()
 }
 
 fn dot(a: &[Fr], b: &[Fr]) -> Fr {
