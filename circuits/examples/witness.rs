@@ -2,7 +2,7 @@
 //! and the evaluation of the matrices that it leaves to the prover. Interleaved in one run, on one
 //! core; trust the ratios.
 //!
-//! `cargo run -p placet-circuits --example witness`
+//! `cargo run -p placet-circuits --example witness [part of a step's name]`
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use placet_circuits::circuit::{Record, matrices, synthesize};
 use placet_protocol::example::{Branches, Example};
 use placet_protocol::transfer::{Mode, Transfer, check};
 
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 100;
 
 fn main() {
     let example = Example::new(Branches {
@@ -47,6 +47,8 @@ fn main() {
             }
         }),
     ];
+    let only = std::env::args().nth(1).unwrap_or_default();
+    let steps: Vec<_> = steps.into_iter().filter(|(name, _)| name.contains(&only)).collect();
     let mut times: [Vec<Duration>; 4] = Default::default();
     for _ in 0..ROUNDS {
         for ((_, step), times) in steps.iter().zip(&mut times) {

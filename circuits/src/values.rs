@@ -85,13 +85,19 @@ impl Assignment {
 }
 
 /// As `Vec::push`, but leaves no secret behind in memory that is given back.
+#[inline]
 fn push(values: &mut Vec<Fr>, value: Fr) {
     if values.len() == values.capacity() {
-        let mut larger = Vec::with_capacity(2 * values.len().max(1));
-        larger.extend_from_slice(values);
-        std::mem::replace(values, larger).zeroize();
+        grow(values);
     }
     values.push(value);
+}
+
+#[cold]
+fn grow(values: &mut Vec<Fr>) {
+    let mut larger = Vec::with_capacity(2 * values.len().max(1));
+    larger.extend_from_slice(values);
+    std::mem::replace(values, larger).zeroize();
 }
 
 /// Without the multiplication that `Fr::from` does.
