@@ -9,6 +9,7 @@ pub mod prover;
 pub mod seed;
 
 pub use backend::{Backend, Reference};
+pub use placet_kernel as kernel;
 pub use placet_verifier::Proof;
-pub use prover::{AssignmentError, KeyMismatch, Phase, ProveError, Prover};
+pub use prover::{AssignmentError, KeyMismatch, Phase, Prepared, ProveError, Prover};
 pub use seed::ProofSeed;

@@ -1,9 +1,13 @@
 //! Check, assign, prove, self-verify.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use ark_bn254::Fr;
 use ark_relations::gr1cs::{Matrix, SynthesisError};
 use placet_circuits::Assignment;
 use placet_circuits::circuit::{Circuit, Record, Shape, matrices, synthesize};
+use placet_kernel::Kernel;
 use placet_params::{CircuitDigest, ProvingKey, VerifyingKey};
 use placet_verifier::{PreparedVerifyingKey, Proof, ProofError, VerifyError};
 use zeroize::Zeroizing;
@@ -40,6 +44,9 @@ pub enum KeyMismatch {
     /// The digest fits but the lengths do not: the key's header lies.
     #[error("the proving key's size does not fit its circuit; get the key again from its source")]
     Size,
+    /// The tables are of another key or circuit.
+    #[error("the prover's tables are of another key; build them again for this one")]
+    Tables,
     /// The circuit could not be synthesized with its filler values.
     #[error("the circuit cannot be built: {0}; this is a fault of this software, report it")]
     Synthesis(#[source] SynthesisError),
@@ -64,6 +71,9 @@ pub enum ProveError<V: std::error::Error + 'static> {
     /// The kernel returned a point that no proof may have.
     #[error("the prover made an unusable point: {0}; try again, and report it if it happens twice")]
     Points(#[source] ProofError),
+    /// What was prepared is not of this prover.
+    #[error("this was prepared by another prover; prepare it again with this one")]
+    Prepared,
     /// The finished proof does not verify: circuit and native check disagree, or the key is bad.
     #[error("the finished proof does not verify: {0}; check the proving key, and report it")]
     SelfVerify(#[source] VerifyError),
@@ -104,8 +114,24 @@ pub enum AssignmentError {
 pub struct Prover<C> {
     key: ProvingKey<C>,
     verifier: PreparedVerifyingKey<C>,
-    constraints: Constraints,
+    constraints: Arc<Constraints>,
     backend: Box<dyn Backend>,
+    /// Nobody else has this one.
+    identity: Arc<()>,
+}
+
+/// What [`Prover::prepare`] computed from a guess. As secret as a witness; its memory is wiped when
+/// it is dropped.
+pub struct Prepared<C> {
+    ahead: Option<placet_kernel::Prepared>,
+    prover: Arc<()>,
+    circuit: PhantomData<fn() -> C>,
+}
+
+impl<C: Circuit> std::fmt::Debug for Prepared<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Prepared({})", C::NAME)
+    }
 }
 
 impl<C: Circuit> std::fmt::Debug for Prover<C> {
@@ -135,7 +161,7 @@ impl<C: Circuit> Prover<C> {
             return Err(KeyMismatch::Circuit { key: key.circuit(), circuit });
         }
         let constraints = Constraints {
-            matrices: matrices(&cs).map_err(KeyMismatch::Synthesis)?,
+            rows: matrices(&cs).map_err(KeyMismatch::Synthesis)?,
             instance: shape.public_inputs + 1,
             witnesses: shape.witnesses,
         };
@@ -146,7 +172,25 @@ impl<C: Circuit> Prover<C> {
             return Err(KeyMismatch::Size);
         }
         let verifier = PreparedVerifyingKey::from(key.verifying_key());
-        Ok(Self { key, verifier, constraints, backend })
+        let (constraints, identity) = (Arc::new(constraints), Arc::new(()));
+        Ok(Self { key, verifier, constraints, backend, identity })
+    }
+
+    /// Proves with a kernel from now on, which was made from [`Self::key`] and
+    /// [`Self::constraints`].
+    ///
+    /// # Errors
+    /// If it was made from others.
+    pub fn with_kernel(self, kernel: Kernel) -> Result<Self, KeyMismatch> {
+        if kernel.source() != placet_kernel::source(self.key.points(), &self.constraints) {
+            return Err(KeyMismatch::Tables);
+        }
+        Ok(Self { backend: Box::new(kernel), identity: Arc::new(()), ..self })
+    }
+
+    /// The key whose proofs it makes.
+    pub fn key(&self) -> &ProvingKey<C> {
+        &self.key
     }
 
     /// The verifying key of the proofs it makes.
@@ -174,7 +218,53 @@ impl<C: Circuit> Prover<C> {
     ) -> Result<Proof<C>, ProveError<C::Violation>> {
         observer(Phase::Check);
         C::check(public, witness).map_err(ProveError::Violated)?;
-        let proof = self.prove_anything(public, witness, seed, observer)?;
+        let proof = self.prove_anything(None, public, witness, seed, observer)?;
+        observer(Phase::SelfVerify);
+        self.verifier.verify_decoded(public, &proof).map_err(ProveError::SelfVerify)?;
+        Ok(proof)
+    }
+
+    /// Does what can be done before the last values of a statement are known, from a guess of it.
+    /// The guess need not be true: the more of its wires turn out to be right, the quicker is
+    /// [`Self::prove_prepared`]. The reference backend prepares nothing.
+    pub fn prepare(
+        &self,
+        public: &C::Public,
+        witness: &C::Witness,
+    ) -> Result<Prepared<C>, ProveError<C::Violation>> {
+        let guess = self.assignment(public, witness)?;
+        let (ahead, prover) = (self.backend.prepare(&guess), self.identity.clone());
+        Ok(Prepared { ahead, prover, circuit: PhantomData })
+    }
+
+    /// As [`Self::prove`], with what was prepared: checks, proves, verifies. The proof is the same
+    /// as one without.
+    pub fn prove_prepared(
+        &self,
+        prepared: &Prepared<C>,
+        public: &C::Public,
+        witness: &C::Witness,
+        seed: ProofSeed,
+    ) -> Result<Proof<C>, ProveError<C::Violation>> {
+        self.prove_prepared_observed(prepared, public, witness, seed, &mut |_| {})
+    }
+
+    /// As [`Self::prove_prepared`]; says when each phase begins.
+    pub fn prove_prepared_observed(
+        &self,
+        prepared: &Prepared<C>,
+        public: &C::Public,
+        witness: &C::Witness,
+        seed: ProofSeed,
+        observer: &mut dyn FnMut(Phase),
+    ) -> Result<Proof<C>, ProveError<C::Violation>> {
+        if !Arc::ptr_eq(&prepared.prover, &self.identity) {
+            return Err(ProveError::Prepared);
+        }
+        observer(Phase::Check);
+        C::check(public, witness).map_err(ProveError::Violated)?;
+        let proof =
+            self.prove_anything(prepared.ahead.as_ref(), public, witness, seed, observer)?;
         observer(Phase::SelfVerify);
         self.verifier.verify_decoded(public, &proof).map_err(ProveError::SelfVerify)?;
         Ok(proof)
@@ -199,7 +289,7 @@ impl<C: Circuit> Prover<C> {
         assignment: &[Fr],
         seed: ProofSeed,
     ) -> Result<Proof<C>, AssignmentError> {
-        let Constraints { matrices, instance, witnesses } = &self.constraints;
+        let Constraints { rows: matrices, instance, witnesses } = &*self.constraints;
         let expected = instance + witnesses;
         if assignment.len() != expected {
             return Err(AssignmentError::Length { expected, found: assignment.len() });
@@ -226,7 +316,7 @@ impl<C: Circuit> Prover<C> {
     }
 
     /// The matrices for which it proves.
-    pub fn constraints(&self) -> &Constraints {
+    pub fn constraints(&self) -> &Arc<Constraints> {
         &self.constraints
     }
 
@@ -240,7 +330,7 @@ impl<C: Circuit> Prover<C> {
         witness: &C::Witness,
         seed: ProofSeed,
     ) -> Result<Proof<C>, ProveError<C::Violation>> {
-        self.prove_anything(public, witness, seed, &mut |_| {})
+        self.prove_anything(None, public, witness, seed, &mut |_| {})
     }
 
     /// The values of all wires and rows.
@@ -250,7 +340,7 @@ impl<C: Circuit> Prover<C> {
         witness: &C::Witness,
     ) -> Result<Assignment, ProveError<C::Violation>> {
         let assignment = C::assign(public, witness).map_err(ProveError::Synthesis)?;
-        let Constraints { matrices, instance, witnesses } = &self.constraints;
+        let Constraints { rows: matrices, instance, witnesses } = &*self.constraints;
         let rows = matrices[0].len();
         // The order of the public inputs exists once, in the statement.
         if assignment.wires.len() != instance + witnesses
@@ -264,6 +354,7 @@ impl<C: Circuit> Prover<C> {
 
     fn prove_anything(
         &self,
+        ahead: Option<&placet_kernel::Prepared>,
         public: &C::Public,
         witness: &C::Witness,
         seed: ProofSeed,
@@ -272,10 +363,14 @@ impl<C: Circuit> Prover<C> {
         observer(Phase::Synthesize);
         let assignment = self.assignment(public, witness)?;
         observer(Phase::Prove);
-        let points = self
-            .backend
-            .prove(self.key.points(), &self.constraints, &assignment, seed.blinding())
-            .map_err(ProveError::Synthesis)?;
+        let (key, blinding) = (self.key.points(), seed.blinding());
+        let points = match ahead {
+            None => self.backend.prove(key, &self.constraints, &assignment, blinding),
+            Some(ahead) => {
+                self.backend.prove_prepared(ahead, key, &self.constraints, &assignment, blinding)
+            }
+        };
+        let points = points.map_err(ProveError::Synthesis)?;
         Proof::from_points(&points).map_err(ProveError::Points)
     }
 }

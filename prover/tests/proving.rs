@@ -12,6 +12,7 @@ use placet_circuits::Assignment;
 use placet_params::key::ProvingPoints;
 use placet_params::{CircuitDigest, Origin, ProvingKey};
 use placet_prover::backend::{Backend, Constraints};
+use placet_prover::kernel::{Kernel, Tables};
 use placet_prover::seed::Blinding;
 use placet_prover::{
     AssignmentError, KeyMismatch, Phase, ProofSeed, ProveError, Prover, Reference,
@@ -162,10 +163,77 @@ fn a_backend_is_given_all_wires_and_the_rows_that_belong_to_them() {
     assert!(of_statement == of_wires);
     assert_eq!(of_wires.wires, *wires);
     let times = |matrix: usize| -> Vec<Fr> {
-        let rows = prover.constraints().matrices[matrix].iter();
+        let rows = prover.constraints().rows[matrix].iter();
         rows.map(|row| row.iter().map(|(factor, wire)| *factor * wires[*wire]).sum()).collect()
     };
     assert_eq!((&of_wires.left, &of_wires.right), (&times(0), &times(1)));
+}
+
+fn with_kernel(tables: Tables) -> Prover<SquareChain> {
+    let prover = Prover::new(key()).unwrap();
+    let points = prover.key().points();
+    let kernel = Kernel::new(points, prover.constraints().clone(), tables, &|_, _| {}).unwrap();
+    prover.with_kernel(kernel).unwrap()
+}
+
+#[test]
+fn the_kernel_makes_the_reference_s_proofs() {
+    let (public, witness) = chain(3, 4);
+    let expected = prover().prove(&public, &witness, seed(9)).unwrap();
+    for tables in Tables::ALL {
+        let ours = with_kernel(tables);
+        assert_eq!(ours.prove(&public, &witness, seed(9)).unwrap(), expected, "{tables:?}");
+        let wires = ours.assign(&public, &witness).unwrap();
+        assert_eq!(ours.prove_assignment(&wires, seed(9)).unwrap(), expected, "{tables:?}");
+    }
+}
+
+#[test]
+fn a_prepared_proof_equals_a_cold_one_whatever_was_guessed() {
+    let (public, witness) = chain(3, 4);
+    let (guess, _) = chain(7, 4);
+    for prover in [prover(), &with_kernel(Tables::Small)] {
+        let cold = prover.prove(&public, &witness, seed(9)).unwrap();
+        for (guess, wrong) in [(&public, witness), (&guess, Fr::from(5u8))] {
+            let prepared = prover.prepare(guess, &wrong).unwrap();
+            let warm = prover.prove_prepared(&prepared, &public, &witness, seed(9)).unwrap();
+            assert_eq!(warm, cold);
+            let fresh = prover.prove_prepared(&prepared, &public, &witness, seed(10)).unwrap();
+            assert_ne!(fresh, cold);
+            assert_eq!(prover.verifier().verify(&public, &fresh.to_bytes()), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn a_false_statement_is_refused_with_and_without_preparation() {
+    let prover = with_kernel(Tables::None);
+    let (public, witness) = chain(3, 4);
+    let prepared = prover.prepare(&public, &witness).unwrap();
+    let error = prover.prove_prepared(&prepared, &public, &Fr::from(4u8), seed(1)).unwrap_err();
+    assert!(matches!(error, ProveError::Violated(ChainViolation::Chain)));
+}
+
+#[test]
+fn what_another_prover_prepared_is_refused_and_shows_nothing() {
+    let (public, witness) = chain(3, 4);
+    let (one, other) = (with_kernel(Tables::None), with_kernel(Tables::None));
+    for prepared in
+        [other.prepare(&public, &witness).unwrap(), prover().prepare(&public, &witness).unwrap()]
+    {
+        let error = one.prove_prepared(&prepared, &public, &witness, seed(1)).unwrap_err();
+        assert!(matches!(error, ProveError::Prepared));
+        assert_eq!(format!("{prepared:?}"), "Prepared(test-square-chain)");
+    }
+}
+
+#[test]
+fn tables_of_another_key_are_refused() {
+    let other: ProvingKey<SquareChain> = generate(SetupSeed::from_bytes([2; 32])).unwrap();
+    let prover = Prover::new(key()).unwrap();
+    let constraints = prover.constraints().clone();
+    let kernel = Kernel::new(other.points(), constraints, Tables::None, &|_, _| {}).unwrap();
+    assert_eq!(prover.with_kernel(kernel).unwrap_err(), KeyMismatch::Tables);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! A proving key made ready, and proofs from it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::short_weierstrass::Affine;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInt, PrimeField, Zero};
 use ark_groth16::{Proof, ProvingKey};
@@ -10,9 +14,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 #[cfg(target_arch = "x86_64")]
 use crate::engine::{AdxG1, AdxG2, IfmaG1, IfmaG2};
 use crate::engine::{Arithmetic, Engine, PortableG1, PortableG2};
-use crate::lanes::{G1Stored, G2Stored};
+use crate::lanes::{G1Stored, G2Stored, Signed};
 use crate::msm::{Sorted, Table, Windows, multiply};
+use crate::points::{Plain, Points};
 use crate::quotient::Quotient;
+use crate::source::source;
 use crate::table;
 use crate::transform::{Transformed, transform};
 
@@ -50,7 +56,19 @@ pub enum Tables {
 }
 
 impl Tables {
-    fn windows(self) -> Windows {
+    /// All of them, from small to large.
+    pub const ALL: [Self; 3] = [Self::None, Self::Small, Self::Full];
+
+    /// Its name on command lines and in the names of files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Small => "small",
+            Self::Full => "full",
+        }
+    }
+
+    pub(crate) fn windows(self) -> Windows {
         match self {
             Self::None => Windows { width: 12, stride: 22 },
             Self::Small => Windows { width: 14, stride: 5 },
@@ -80,28 +98,62 @@ pub enum KernelError {
         /// Constraints and instance wires.
         rows: usize,
     },
+    /// There are more table entries than can be counted.
+    #[error(
+        "the circuit has {wires} wires, too many for tables of this kind; ask for smaller ones"
+    )]
+    TooManyWires {
+        /// Wires of the circuit.
+        wires: usize,
+    },
+    /// A row names a wire that is not there, or the matrices differ in rows.
+    #[error("the matrices of the circuit contradict each other; build them again")]
+    Matrices,
+    /// A point is at infinity that is not in a key of any circuit.
+    #[error(
+        "query {query} of the proving key has a point at infinity; get the key again from its source"
+    )]
+    Infinity {
+        /// Its name in the Groth16 paper's terms.
+        query: &'static str,
+    },
 }
+
+/// What was prepared belongs to another kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this was prepared by another kernel; prepare it again with this one")]
+pub struct OtherKernel;
 
 /// Fixed bases of some wires.
 #[derive(Debug)]
-struct Query<P> {
-    windows: Windows,
-    /// The wire of each base; wires whose point is at infinity are left out.
-    wires: Vec<u32>,
-    points: Vec<P>,
+pub(crate) struct Query<P> {
+    /// The wire of each base, rising; wires whose point is at infinity are left out.
+    pub(crate) wires: Vec<u32>,
+    /// Multiples of the bases.
+    pub(crate) points: Points<P>,
+}
+
+/// The tables of a key: what is worth a file.
+#[derive(Debug)]
+pub(crate) struct Queries {
+    pub(crate) a: Query<G1Stored>,
+    pub(crate) b1: Query<G1Stored>,
+    pub(crate) b2: Query<G2Stored>,
+    /// Bases of the wires, then one of each place of the domain.
+    pub(crate) c: Query<G1Stored>,
 }
 
 /// A proving key made ready: tables of its points, and the matrices.
 #[derive(Debug)]
 pub struct Kernel {
     arithmetic: Arithmetic,
-    matrices: Matrices,
+    matrices: Arc<Matrices>,
     quotient: Quotient,
-    a: Query<G1Stored>,
-    b1: Query<G1Stored>,
-    b2: Query<G2Stored>,
-    /// Bases of the wires, then one of each place of the domain.
-    c: Query<G1Stored>,
+    tables: Tables,
+    source: [u8; 32],
+    queries: Queries,
+    /// Nobody else has this one.
+    identity: Arc<()>,
     alpha_g1: G1Affine,
     beta_g1: G1Affine,
     delta_g1: G1Affine,
@@ -109,11 +161,18 @@ pub struct Kernel {
     delta_g2: G2Affine,
 }
 
-/// Sums over all wires of a guess of the assignment.
-#[derive(Clone, Debug)]
+/// Sums over all wires of a guess of the assignment. As secret as the guess.
+#[derive(Clone)]
 pub struct Prepared {
     guess: Vec<Fr>,
     sums: WireSums,
+    kernel: Arc<()>,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepared")
+    }
 }
 
 impl Drop for Prepared {
@@ -125,12 +184,47 @@ impl Drop for Prepared {
 impl ZeroizeOnDrop for Prepared {}
 
 /// What the wires give to the proof's points.
-#[derive(Clone, Copy, Debug, Default, Zeroize)]
+#[derive(Clone, Copy, Default, Zeroize)]
 struct WireSums {
     a: G1Projective,
     b1: G1Projective,
     b2: G2Projective,
     c: G1Projective,
+}
+
+/// Whether key and matrices fit, and the domain of the rows.
+fn check(
+    key: &ProvingKey<Bn254>,
+    matrices: &Matrices,
+    tables: Tables,
+) -> Result<Quotient, KernelError> {
+    let rows = matrices.rows[0].len() + matrices.instance;
+    let quotient = Quotient::new(rows).ok_or(KernelError::TooLarge { rows })?;
+    let wires = matrices.wires();
+    if (wires + quotient.size()).saturating_mul(tables.windows().multiples()) > Signed::LIMIT {
+        return Err(KernelError::TooManyWires { wires });
+    }
+    let equal = matrices.rows.iter().all(|matrix| matrix.len() == matrices.rows[0].len());
+    let inside = |row: &Vec<(Fr, usize)>| row.iter().all(|(_, wire)| *wire < wires);
+    if !equal || !matrices.rows.iter().all(|matrix| matrix.par_iter().all(inside)) {
+        return Err(KernelError::Matrices);
+    }
+    for (query, expected, found) in [
+        ("A", wires, key.a_query.len()),
+        ("B in G1", wires, key.b_g1_query.len()),
+        ("B in G2", wires, key.b_g2_query.len()),
+        ("L", matrices.witnesses, key.l_query.len()),
+        ("H", quotient.size() - 1, key.h_query.len()),
+    ] {
+        if expected != found {
+            return Err(KernelError::Size { query, expected, found });
+        }
+    }
+    // Powers of a secret that is not zero, times others.
+    if key.h_query.iter().any(AffineRepr::is_zero) {
+        return Err(KernelError::Infinity { query: "H" });
+    }
+    Ok(quotient)
 }
 
 impl Kernel {
@@ -142,67 +236,53 @@ impl Kernel {
     /// be seen; verify a proof.
     pub fn new(
         key: &ProvingKey<Bn254>,
-        matrices: Matrices,
+        matrices: impl Into<Arc<Matrices>>,
         tables: Tables,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Self, KernelError> {
-        let rows = matrices.rows[0].len() + matrices.instance;
-        let quotient = Quotient::new(rows).ok_or(KernelError::TooLarge { rows })?;
-        let wires = matrices.wires();
-        for (query, expected, found) in [
-            ("A", wires, key.a_query.len()),
-            ("B in G1", wires, key.b_g1_query.len()),
-            ("B in G2", wires, key.b_g2_query.len()),
-            ("L", matrices.witnesses, key.l_query.len()),
-            ("H", quotient.size() - 1, key.h_query.len()),
-        ] {
-            if expected != found {
-                return Err(KernelError::Size { query, expected, found });
-            }
-        }
-        let windows = tables.windows();
-        let finite = |points: &[G1Affine]| -> Vec<u32> {
-            (0..points.len() as u32).filter(|wire| !points[*wire as usize].is_zero()).collect()
-        };
-        let (a, b) = (finite(&key.a_query), finite(&key.b_g1_query));
-        let b2: Vec<u32> =
-            (0..wires as u32).filter(|w| !key.b_g2_query[*w as usize].is_zero()).collect();
-        let expected = 2 * quotient.size()
-            + windows.multiples() * (a.len() + b.len() + b2.len() + wires + quotient.size());
-        let done = std::sync::atomic::AtomicUsize::new(0);
-        let report = |points: usize| {
-            let before = done.fetch_add(points, std::sync::atomic::Ordering::Relaxed);
-            progress((before + points) as u64, expected as u64);
-        };
-        let Transformed { odd, wires: of_wires } =
-            transform(&key.h_query, &key.l_query, &matrices.rows[2], matrices.instance, &report);
-        let c = finite(&of_wires);
-        fn pick<G: Copy>(points: &[G], wires: &[u32]) -> Vec<G> {
-            wires.iter().map(|wire| points[*wire as usize]).collect()
-        }
-        let in_g1 = |points: &[G1Affine], wires: Vec<u32>, more: &[G1Affine]| {
-            let bases = [pick(points, &wires), more.to_vec()].concat();
-            Query { windows, points: table::build(windows, &bases, &report), wires }
-        };
-        // The odd places may hold a point at infinity only in a key for no circuit.
-        Ok(Self {
+        let matrices = matrices.into();
+        let quotient = check(key, &matrices, tables)?;
+        let queries = Queries::build(key, &matrices, tables, &quotient, progress)?;
+        let source = source(key, &matrices);
+        Ok(Self::assemble(key, matrices, tables, source, quotient, queries))
+    }
+
+    /// From tables that somebody else has, if key and matrices fit. `tables_of` is given the hash of
+    /// what the tables are made from, and the places of the domain.
+    pub(crate) fn with_queries<E: From<KernelError>>(
+        key: &ProvingKey<Bn254>,
+        matrices: Arc<Matrices>,
+        tables: Tables,
+        queries: impl FnOnce([u8; 32], usize) -> Result<Queries, E>,
+    ) -> Result<Self, E> {
+        let quotient = check(key, &matrices, tables)?;
+        let source = source(key, &matrices);
+        let queries = queries(source, quotient.size())?;
+        Ok(Self::assemble(key, matrices, tables, source, quotient, queries))
+    }
+
+    fn assemble(
+        key: &ProvingKey<Bn254>,
+        matrices: Arc<Matrices>,
+        tables: Tables,
+        source: [u8; 32],
+        quotient: Quotient,
+        queries: Queries,
+    ) -> Self {
+        Self {
             arithmetic: Arithmetic::best(),
-            a: in_g1(&key.a_query, a, &[]),
-            b1: in_g1(&key.b_g1_query, b, &[]),
-            c: in_g1(&of_wires, c, &odd),
-            b2: Query {
-                windows,
-                points: table::build(windows, &pick(&key.b_g2_query, &b2), &report),
-                wires: b2,
-            },
-            quotient,
             matrices,
+            quotient,
+            tables,
+            source,
+            queries,
+            identity: Arc::new(()),
             alpha_g1: key.vk.alpha_g1,
             beta_g1: key.beta_g1,
             delta_g1: key.delta_g1,
             beta_g2: key.vk.beta_g2,
             delta_g2: key.vk.delta_g2,
-        })
+        }
     }
 
     /// Uses other instructions than the best, for comparison.
@@ -215,10 +295,25 @@ impl Kernel {
         &self.matrices
     }
 
+    /// How large its tables are.
+    pub fn tables(&self) -> Tables {
+        self.tables
+    }
+
+    /// The hash of the key and matrices it was made from; see [`source()`].
+    pub fn source(&self) -> [u8; 32] {
+        self.source
+    }
+
+    pub(crate) fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
     /// Bytes of the tables.
     pub fn memory(&self) -> u64 {
-        let g1 = [&self.a, &self.b1, &self.c].map(|query| query.points.len()).iter().sum::<usize>();
-        (g1 * size_of::<G1Stored>() + self.b2.points.len() * size_of::<G2Stored>()) as u64
+        let Queries { a, b1, b2, c } = &self.queries;
+        let g1 = [a, b1, c].map(|query| query.points.len()).iter().sum::<usize>();
+        (g1 * size_of::<G1Stored>() + b2.points.len() * size_of::<G2Stored>()) as u64
     }
 
     /// A proof from the values of all wires. If they do not satisfy the constraints it proves
@@ -266,10 +361,13 @@ impl Kernel {
         assert_eq!(guess.len(), self.matrices.wires(), "one value each wire");
         let scalars = Zeroizing::new(numbered(guess));
         let sums = self.wire_sums(&scalars, &[]);
-        Prepared { guess: guess.to_vec(), sums }
+        Prepared { guess: guess.to_vec(), sums, kernel: self.identity.clone() }
     }
 
     /// As [`Self::prove_rows`]: adds to what was prepared only the wires that differ from the guess.
+    ///
+    /// # Errors
+    /// If another kernel prepared it.
     ///
     /// # Panics
     /// If there is another number of values than wires or rows.
@@ -281,7 +379,11 @@ impl Kernel {
         right: &[Fr],
         r: Fr,
         s: Fr,
-    ) -> Proof<Bn254> {
+    ) -> Result<Proof<Bn254>, OtherKernel> {
+        if !Arc::ptr_eq(&prepared.kernel, &self.identity) {
+            return Err(OtherKernel);
+        }
+        assert_eq!(wires.len(), self.matrices.wires(), "one value each wire");
         let changes: Zeroizing<Vec<(u32, BigInt<4>)>> = Zeroizing::new(
             (0..)
                 .zip(wires.iter().zip(&prepared.guess))
@@ -289,7 +391,7 @@ impl Kernel {
                 .map(|(wire, (now, guess))| (wire, (*now - guess).into_bigint()))
                 .collect(),
         );
-        self.finish(prepared.sums, &changes, wires, [left, right], r, s)
+        Ok(self.finish(prepared.sums, &changes, wires, [left, right], r, s))
     }
 
     /// The proof from sums over wires and the `changes` that they lack.
@@ -341,30 +443,78 @@ impl Kernel {
         G1: Engine<Point = G1Stored>,
         G2: Engine<Point = G2Stored>,
     {
+        let windows = self.tables.windows();
         let g1 = |query: &Query<G1Stored>, odd: &[Fr]| {
-            let table = query.table();
+            let table = Table { windows, points: &query.points[..] };
             let more =
                 odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, x.into_bigint()));
             let scalars = bases_of(scalars, &query.wires).chain(more);
-            multiply::<G1>(&table, &Sorted::new(query.windows, table.bases(), scalars))
+            multiply::<G1>(&table, &Sorted::new(windows, table.bases(), scalars))
         };
         let g2 = |query: &Query<G2Stored>| {
-            let table = query.table();
+            let table = Table { windows, points: &query.points[..] };
             let scalars = bases_of(scalars, &query.wires);
-            multiply::<G2>(&table, &Sorted::new(query.windows, table.bases(), scalars))
+            multiply::<G2>(&table, &Sorted::new(windows, table.bases(), scalars))
         };
+        let Queries { a, b1, b2, c } = &self.queries;
         let ((b2, a), (c, b1)) = rayon::join(
-            || rayon::join(|| g2(&self.b2), || g1(&self.a, &[])),
-            || rayon::join(|| g1(&self.c, odd), || g1(&self.b1, &[])),
+            || rayon::join(|| g2(b2), || g1(a, &[])),
+            || rayon::join(|| g1(c, odd), || g1(b1, &[])),
         );
         WireSums { a, b1, b2, c }
     }
 }
 
-impl<P> Query<P> {
-    fn table(&self) -> Table<'_, P> {
-        Table { windows: self.windows, points: &self.points }
+impl Queries {
+    fn build(
+        key: &ProvingKey<Bn254>,
+        matrices: &Matrices,
+        tables: Tables,
+        quotient: &Quotient,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Self, KernelError> {
+        let windows = tables.windows();
+        let (a, b1, b2) = (finite(&key.a_query), finite(&key.b_g1_query), finite(&key.b_g2_query));
+        let bases = a.len() + b1.len() + b2.len() + matrices.wires() + quotient.size();
+        let expected = 2 * quotient.size() + windows.multiples() * bases;
+        let done = AtomicUsize::new(0);
+        let report = |points: usize| {
+            let before = done.fetch_add(points, Ordering::Relaxed);
+            progress((before + points) as u64, expected as u64);
+        };
+        let Transformed { odd, wires } =
+            transform(&key.h_query, &key.l_query, &matrices.rows[2], matrices.instance, &report);
+        if odd.iter().any(AffineRepr::is_zero) {
+            return Err(KernelError::Infinity { query: "H" });
+        }
+        let c = finite(&wires);
+        Ok(Self {
+            a: Query::build(tables, &key.a_query, a, &[], &report),
+            b1: Query::build(tables, &key.b_g1_query, b1, &[], &report),
+            b2: Query::build(tables, &key.b_g2_query, b2, &[], &report),
+            c: Query::build(tables, &wires, c, &odd, &report),
+        })
     }
+}
+
+impl<P: Plain> Query<P> {
+    fn build(
+        tables: Tables,
+        points: &[Affine<P::Curve>],
+        wires: Vec<u32>,
+        more: &[Affine<P::Curve>],
+        report: &(dyn Fn(usize) + Sync),
+    ) -> Self {
+        let mut bases: Vec<_> = wires.iter().map(|wire| points[*wire as usize]).collect();
+        bases.extend_from_slice(more);
+        let points = table::build(tables.windows(), &bases, report);
+        Self { points: Points::Owned(points), wires }
+    }
+}
+
+/// The numbers of the points that are not at infinity.
+fn finite<G: AffineRepr>(points: &[G]) -> Vec<u32> {
+    (0..points.len() as u32).filter(|wire| !points[*wire as usize].is_zero()).collect()
 }
 
 /// The scalars of wires that have a base, with the base's number. Both lists are in rising order of

@@ -3,11 +3,15 @@
 pub mod engine;
 pub mod kernel;
 pub mod lanes;
+pub mod mapping;
 pub mod msm;
+pub mod points;
 pub mod quotient;
+pub mod source;
 pub mod sums;
 pub mod table;
 pub mod transform;
 
 pub use engine::Arithmetic;
-pub use kernel::{Kernel, KernelError, Matrices, Prepared, Tables};
+pub use kernel::{Kernel, KernelError, Matrices, OtherKernel, Prepared, Tables};
+pub use source::source;
