@@ -4,11 +4,12 @@
 //! holds the one equation, `batch` checks many proofs with one equation and names the bad ones.
 //! Below them is arithmetic, each part tested against the library's: `inputs` sums the key's points
 //! from tables, `coefficients` multiplies by random ones, `points` adds many points at once,
-//! `pairing` has the Miller loop, `tower` the fields it works in.
+//! `pairing` has the Miller loop, `tower` and `limbs` the fields it works in.
 
 pub mod batch;
 mod coefficients;
 mod inputs;
+mod limbs;
 mod pairing;
 mod points;
 pub mod proof;

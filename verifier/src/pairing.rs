@@ -17,7 +17,8 @@ use ark_ec::bn::BnConfig;
 use ark_ec::short_weierstrass::SWCurveConfig;
 use ark_ff::{AdditiveGroup, Field, One, Zero, serial_batch_inversion_and_mul};
 
-use crate::tower::{mul_by_line, mul_by_monic_line, mul2, scale2, square2, square12};
+use crate::limbs::{add2, double2, mul2, scale2, square2, sub2};
+use crate::tower::{mul_by_line, mul_by_monic_line, square12};
 
 /// A line through points of the twist: `y·c0 + (x·c3 + c4 v) w` at the point (x, y) of G1.
 struct Line {
@@ -40,6 +41,10 @@ fn frobenius(point: &G2Affine) -> G2Affine {
     out.x = mul2(&out.x, &Config::TWIST_MUL_BY_Q_X);
     out.y = mul2(&out.y, &Config::TWIST_MUL_BY_Q_Y);
     out
+}
+
+fn triple(a: &Fq2) -> Fq2 {
+    add2(&double2(a), a)
 }
 
 /// The walk of one point Q through the loop, in homogeneous coordinates.
@@ -65,30 +70,31 @@ impl Walk {
         let yy = square2(&self.y);
         let zz = square2(&self.z);
         // b' = 3/(9 + u) of the curve's equation; e = 3b'z².
-        let e = mul2(&(zz.double() + zz), &g2::Config::COEFF_B);
-        let f = e.double() + e;
-        let h = square2(&(self.y + self.z)) - yy - zz;
+        let e = mul2(&triple(&zz), &g2::Config::COEFF_B);
+        let f = triple(&e);
+        let h = sub2(&sub2(&square2(&add2(&self.y, &self.z)), &yy), &zz);
         let xx = square2(&self.x);
-        let ee = square2(&e).double().double();
+        let ee = triple(&square2(&double2(&e)));
         // Four times the point of the usual formulas, which halve.
-        self.x = mul2(&mul2(&self.x, &self.y).double(), &(yy - f));
-        self.y = square2(&(yy + f)) - ee.double() - ee;
-        self.z = mul2(&yy, &h).double().double();
-        Line { c0: -h, c3: xx.double() + xx, c4: e - yy }
+        self.x = mul2(&double2(&mul2(&self.x, &self.y)), &sub2(&yy, &f));
+        self.y = sub2(&square2(&add2(&yy, &f)), &ee);
+        self.z = double2(&double2(&mul2(&yy, &h)));
+        Line { c0: -h, c3: triple(&xx), c4: sub2(&e, &yy) }
     }
 
     /// Adds a point, and gives the chord.
     fn add(&mut self, point: &G2Affine) -> Line {
-        let rise = self.y - mul2(&point.y, &self.z);
-        let run = self.x - mul2(&point.x, &self.z);
+        let rise = sub2(&self.y, &mul2(&point.y, &self.z));
+        let run = sub2(&self.x, &mul2(&point.x, &self.z));
         let run2 = square2(&run);
         let run3 = mul2(&run, &run2);
         let g = mul2(&self.x, &run2);
-        let h = run3 + mul2(&self.z, &square2(&rise)) - g.double();
+        let h = sub2(&add2(&run3, &mul2(&self.z, &square2(&rise))), &double2(&g));
         self.x = mul2(&run, &h);
-        self.y = mul2(&rise, &(g - h)) - mul2(&run3, &self.y);
+        self.y = sub2(&mul2(&rise, &sub2(&g, &h)), &mul2(&run3, &self.y));
         self.z = mul2(&self.z, &run3);
-        Line { c0: run, c3: -rise, c4: mul2(&rise, &point.x) - mul2(&run, &point.y) }
+        let c4 = sub2(&mul2(&rise, &point.x), &mul2(&run, &point.y));
+        Line { c0: run, c3: -rise, c4 }
     }
 
     /// The two points that end the walk: ψ(Q) and −ψ²(Q).

@@ -10,8 +10,9 @@ use ark_serialize::Compress;
 use placet_params::point::{self, PointDefect};
 use placet_protocol::statement::{PROOF_BYTES, ProofBytes};
 
+use crate::limbs::{mul2, square2};
 use crate::pairing::in_subgroup;
-use crate::tower::{mul2, sqrt2, square2};
+use crate::tower::sqrt2;
 
 /// Bytes of A and C.
 const G1_BYTES: usize = 32;

@@ -1,13 +1,15 @@
-//! Multiplication in the fields above Fq, about three times as fast as the library's.
+//! Multiplication in the fields above Fq2, more than twice as fast as the library's, up to the final
+//! exponentiation.
 //!
-//! Values have the library's types, and each function returns exactly what the library's
-//! would; the tests compare them. Only the way to the product differs: Karatsuba over single products of
-//! Fq, and no multiplication by zeros that are known. Fq2 = Fq(u), u² = −1; Fq6 = Fq2(v), v³ = ξ
+//! Values have the library's types, and each function returns exactly what the library's would; the
+//! tests compare them. Fq2 = Fq(u), u² = −1; Fq6 = Fq2(v), v³ = ξ
 //! = 9 + u; Fq12 = Fq6(w), w² = v.
 
 use ark_bn254::{Config, Fq, Fq2, Fq6, Fq12};
 use ark_ec::bn::BnConfig;
 use ark_ff::{AdditiveGroup, Field, MontFp, One};
+
+use crate::limbs::{add2, double2, mul2, square2, sub2, xi};
 
 /// 1/2.
 const TWO_INVERSE: Fq =
@@ -16,33 +18,14 @@ const TWO_INVERSE: Fq =
 const QUARTER: [u64; 4] =
     [0x4f082305b61f3f51, 0x65e05aa45a1c72a3, 0x6e14116da0605617, 0x0c19139cb84c680a];
 
-/// A product in Fq2: three products in Fq.
 #[inline]
-pub fn mul2(a: &Fq2, b: &Fq2) -> Fq2 {
-    let low = a.c0 * b.c0;
-    let high = a.c1 * b.c1;
-    let cross = (a.c0 + a.c1) * (b.c0 + b.c1);
-    Fq2::new(low - high, cross - low - high)
+fn add6(a: &Fq6, b: &Fq6) -> Fq6 {
+    Fq6::new(add2(&a.c0, &b.c0), add2(&a.c1, &b.c1), add2(&a.c2, &b.c2))
 }
 
-/// A square in Fq2: two products in Fq.
 #[inline]
-pub fn square2(a: &Fq2) -> Fq2 {
-    let cross = a.c0 * a.c1;
-    Fq2::new((a.c0 + a.c1) * (a.c0 - a.c1), cross.double())
-}
-
-/// A product by an element of Fq.
-#[inline]
-pub fn scale2(a: &Fq2, by: &Fq) -> Fq2 {
-    Fq2::new(a.c0 * by, a.c1 * by)
-}
-
-/// A product by ξ = 9 + u.
-#[inline]
-fn xi(a: &Fq2) -> Fq2 {
-    let nine = |x: &Fq| x.double().double().double() + x;
-    Fq2::new(nine(&a.c0) - a.c1, nine(&a.c1) + a.c0)
+fn sub6(a: &Fq6, b: &Fq6) -> Fq6 {
+    Fq6::new(sub2(&a.c0, &b.c0), sub2(&a.c1, &b.c1), sub2(&a.c2, &b.c2))
 }
 
 /// A product by v: the coefficients move up by one, and the last comes back with v³ = ξ.
@@ -51,55 +34,59 @@ fn v(a: &Fq6) -> Fq6 {
     Fq6::new(xi(&a.c2), a.c0, a.c1)
 }
 
-/// A product in Fq6: six products in Fq2.
+/// `(x + y)(z + t) − p − q`: what Karatsuba leaves to do when `p = xz` and `q = yt` are known.
 #[inline]
+fn cross2(x: &Fq2, y: &Fq2, z: &Fq2, t: &Fq2, p: &Fq2, q: &Fq2) -> Fq2 {
+    sub2(&sub2(&mul2(&add2(x, y), &add2(z, t)), p), q)
+}
+
+/// A product in Fq6: six products in Fq2.
 fn mul6(a: &Fq6, b: &Fq6) -> Fq6 {
     let p0 = mul2(&a.c0, &b.c0);
     let p1 = mul2(&a.c1, &b.c1);
     let p2 = mul2(&a.c2, &b.c2);
-    let p01 = mul2(&(a.c0 + a.c1), &(b.c0 + b.c1)) - p0 - p1;
-    let p02 = mul2(&(a.c0 + a.c2), &(b.c0 + b.c2)) - p0 - p2;
-    let p12 = mul2(&(a.c1 + a.c2), &(b.c1 + b.c2)) - p1 - p2;
-    Fq6::new(p0 + xi(&p12), p01 + xi(&p2), p02 + p1)
+    let p01 = cross2(&a.c0, &a.c1, &b.c0, &b.c1, &p0, &p1);
+    let p02 = cross2(&a.c0, &a.c2, &b.c0, &b.c2, &p0, &p2);
+    let p12 = cross2(&a.c1, &a.c2, &b.c1, &b.c2, &p1, &p2);
+    Fq6::new(add2(&p0, &xi(&p12)), add2(&p01, &xi(&p2)), add2(&p02, &p1))
 }
 
 /// A product by `b0 + b1 v`: five products in Fq2.
-#[inline]
 fn mul6_by_01(a: &Fq6, b0: &Fq2, b1: &Fq2) -> Fq6 {
     let p0 = mul2(&a.c0, b0);
     let p1 = mul2(&a.c1, b1);
-    let p01 = mul2(&(a.c0 + a.c1), &(*b0 + b1)) - p0 - p1;
-    Fq6::new(p0 + xi(&mul2(&a.c2, b1)), p01, p1 + mul2(&a.c2, b0))
+    let p01 = cross2(&a.c0, &a.c1, b0, b1, &p0, &p1);
+    Fq6::new(add2(&p0, &xi(&mul2(&a.c2, b1))), p01, add2(&p1, &mul2(&a.c2, b0)))
 }
 
 /// A product in Fq12.
 pub fn mul12(a: &Fq12, b: &Fq12) -> Fq12 {
     let low = mul6(&a.c0, &b.c0);
     let high = mul6(&a.c1, &b.c1);
-    let cross = mul6(&(a.c0 + a.c1), &(b.c0 + b.c1)) - low - high;
-    Fq12::new(low + v(&high), cross)
+    let both = mul6(&add6(&a.c0, &a.c1), &add6(&b.c0, &b.c1));
+    Fq12::new(add6(&low, &v(&high)), sub6(&sub6(&both, &low), &high))
 }
 
 /// A square in Fq12: two products in Fq6.
 pub fn square12(a: &Fq12) -> Fq12 {
     let cross = mul6(&a.c0, &a.c1);
-    let sum = mul6(&(a.c0 + a.c1), &(a.c0 + v(&a.c1)));
-    Fq12::new(sum - cross - v(&cross), cross.double())
+    let both = mul6(&add6(&a.c0, &a.c1), &add6(&a.c0, &v(&a.c1)));
+    Fq12::new(sub6(&sub6(&both, &cross), &v(&cross)), add6(&cross, &cross))
 }
 
 /// A product by `c0 + (c3 + c4 v) w`, the form of every line.
 pub fn mul_by_line(f: &Fq12, c0: &Fq2, c3: &Fq2, c4: &Fq2) -> Fq12 {
     let low = Fq6::new(mul2(&f.c0.c0, c0), mul2(&f.c0.c1, c0), mul2(&f.c0.c2, c0));
     let high = mul6_by_01(&f.c1, c3, c4);
-    let cross = mul6_by_01(&(f.c0 + f.c1), &(*c0 + c3), c4) - low - high;
-    Fq12::new(low + v(&high), cross)
+    let both = mul6_by_01(&add6(&f.c0, &f.c1), &add2(c0, c3), c4);
+    Fq12::new(add6(&low, &v(&high)), sub6(&sub6(&both, &low), &high))
 }
 
 /// A product by `1 + (c3 + c4 v) w`: a line that was divided by its first coefficient.
 pub fn mul_by_monic_line(f: &Fq12, c3: &Fq2, c4: &Fq2) -> Fq12 {
     let low = mul6_by_01(&f.c0, c3, c4);
     let high = mul6_by_01(&f.c1, c3, c4);
-    Fq12::new(f.c0 + v(&high), f.c1 + low)
+    Fq12::new(add6(&f.c0, &v(&high)), add6(&f.c1, &low))
 }
 
 /// `(a + b y)²` where y² = ξ.
@@ -107,7 +94,7 @@ pub fn mul_by_monic_line(f: &Fq12, c3: &Fq2, c4: &Fq2) -> Fq12 {
 fn square4(a: &Fq2, b: &Fq2) -> (Fq2, Fq2) {
     let low = square2(a);
     let high = square2(b);
-    (low + xi(&high), square2(&(*a + b)) - low - high)
+    (add2(&low, &xi(&high)), sub2(&sub2(&square2(&add2(a, b)), &low), &high))
 }
 
 /// A square of an element of the cyclotomic subgroup, after Granger and Scott (2009/565).
@@ -117,11 +104,11 @@ fn cyclotomic_square(f: &Fq12) -> Fq12 {
     let (b0, b1) = square4(&h.c0, &g.c2);
     let (c0, c1) = square4(&g.c1, &h.c2);
     // 3s − 2x and 3s + 2x.
-    let minus = |s: Fq2, x: Fq2| (s - x).double() + s;
-    let plus = |s: Fq2, x: Fq2| (s + x).double() + s;
+    let minus = |s: &Fq2, x: &Fq2| add2(&double2(&sub2(s, x)), s);
+    let plus = |s: &Fq2, x: &Fq2| add2(&double2(&add2(s, x)), s);
     Fq12::new(
-        Fq6::new(minus(a0, g.c0), minus(b0, g.c1), minus(c0, g.c2)),
-        Fq6::new(plus(xi(&c1), h.c0), plus(a1, h.c1), plus(b1, h.c2)),
+        Fq6::new(minus(&a0, &g.c0), minus(&b0, &g.c1), minus(&c0, &g.c2)),
+        Fq6::new(plus(&xi(&c1), &h.c0), plus(&a1, &h.c1), plus(&b1, &h.c2)),
     )
 }
 
@@ -243,15 +230,6 @@ mod tests {
 
     #[test]
     fn products_and_squares_are_the_librarys() {
-        let twos = samples::<Fq2>();
-        for a in &twos {
-            assert_eq!(square2(a), a.square());
-            assert_eq!(xi(a), *a * Fq2::new(Fq::from(9), Fq::ONE));
-            for b in &twos {
-                assert_eq!(mul2(a, b), *a * b);
-                assert_eq!(scale2(a, &b.c1), *a * Fq2::new(b.c1, Fq::ZERO));
-            }
-        }
         let twelves = samples::<Fq12>();
         for a in &twelves {
             assert_eq!(square12(a), a.square());
