@@ -39,7 +39,7 @@ pub fn assign(
 }
 
 /// Collects what is computed.
-pub struct Sink(RefCell<Collected>);
+struct Sink(RefCell<Collected>);
 
 struct Collected {
     assignment: Assignment,
