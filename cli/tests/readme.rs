@@ -175,7 +175,8 @@ fn the_guide_of_investors_runs() {
 #[test]
 fn every_guide_is_run() {
     // These need programs of others; the clients of `.ci/clients` do what they say.
-    const ELSEWHERE: [(&str, &str); 3] = [
+    const ELSEWHERE: [(&str, &str); 4] = [
+        ("docs/guides/bench.md", ".ci/clients/bench"),
         ("docs/guides/ceremony.md", ".ci/clients/ceremony"),
         ("docs/guides/evm.md", ".ci/clients/solc"),
         ("docs/guides/verify-a-block.md", ".ci/clients/stranger"),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ark_bn254::{Bn254, Fr};
 use ark_groth16::Groth16;
@@ -12,6 +13,7 @@ use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
 use placet_circuits::circuit::{Circuit as _, Record, Shape, matrices as matrices_of, synthesize};
 use placet_circuits::{Assignment, assign};
+use placet_kernel::Matrices;
 use placet_params::file::{Kind, file_name};
 use placet_params::key::ProvingPoints;
 use placet_params::{CircuitDigest, KeyPolicy, Origin, ProvingKey};
@@ -88,12 +90,9 @@ enum Keys {
 pub struct Case {
     /// Which one.
     pub circuit: Circuit,
-    /// A, B and C.
-    pub matrices: [Rows; 3],
-    /// Public wires, the constant one included.
-    pub instance: usize,
-    /// Witness wires.
-    pub witnesses: usize,
+    /// A, B and C, and how many wires are public (the constant one included) and private. Our kernel
+    /// shares them.
+    pub matrices: Arc<Matrices>,
     keys: Keys,
 }
 
@@ -134,9 +133,11 @@ impl Case {
                 let verifier = Box::new(PreparedVerifyingKey::from(key.verifying_key()));
                 Ok(Self {
                     circuit,
-                    matrices: matrices_of(&cs)?,
-                    instance: shape.public_inputs + 1,
-                    witnesses: shape.witnesses,
+                    matrices: Arc::new(Matrices {
+                        rows: matrices_of(&cs)?,
+                        instance: shape.public_inputs + 1,
+                        witnesses: shape.witnesses,
+                    }),
                     keys: Keys::Transfer(key, verifier),
                 })
             }
@@ -146,9 +147,11 @@ impl Case {
                 let verifier = Box::new(PreparedVerifyingKey::from(key.verifying_key()));
                 Ok(Self {
                     circuit,
-                    matrices: merkle::matrices(size),
-                    instance: 2,
-                    witnesses: merkle::witnesses(merkle::levels(size)),
+                    matrices: Arc::new(Matrices {
+                        rows: merkle::matrices(size),
+                        instance: merkle::INSTANCE,
+                        witnesses: merkle::witnesses(merkle::levels(size)),
+                    }),
                     keys: Keys::Merkle(key, verifier),
                 })
             }
@@ -165,50 +168,53 @@ impl Case {
 
     /// Rows of the matrices.
     pub fn constraints(&self) -> usize {
-        self.matrices[0].len()
+        self.matrices.rows[0].len()
     }
 
     /// The circuit as snarkjs has it.
     pub fn r1cs(&self) -> R1cs {
-        R1cs::from_matrices(&self.matrices, self.instance, self.witnesses)
+        let Matrices { rows, instance, witnesses } = &*self.matrices;
+        R1cs::from_matrices(rows, *instance, *witnesses)
     }
 
     /// From the statement in hand to the values of all wires and rows, as our prover does it.
     /// `attempt` 0 is what can be known before the end of the statement is: the same transfer with
-    /// another receiver and amount, or the path whose last sixteenth is another.
-    pub fn values(&self, statement: &Prepared, attempt: u64) -> Result<Assignment, BenchError> {
+    /// another receiver, amount, deadline and time, or the path whose last sixteenth is another.
+    pub fn values(&self, statement: &InHand, attempt: u64) -> Result<Assignment, BenchError> {
         match (statement, self.circuit) {
-            (Prepared::Transfer(examples), _) => {
+            (InHand::Transfer(examples), _) => {
                 let example = &examples[usize::from(attempt > 0)];
                 Ok(assign::<Transfer>(&example.public, &example.witness)?)
             }
-            (Prepared::Merkle, Circuit::Merkle { size }) => {
+            (InHand::Merkle, Circuit::Merkle { size }) => {
                 let levels = merkle::levels(size);
                 Ok(merkle::values(size, levels - levels.div_ceil(16), attempt))
             }
-            (Prepared::Merkle, Circuit::Transfer) => unreachable!("made for its circuit"),
+            (InHand::Merkle, Circuit::Transfer) => unreachable!("made for its circuit"),
         }
     }
 
     /// The statement in hand.
-    pub fn statement(&self) -> Prepared {
+    pub fn statement(&self) -> InHand {
         match self.circuit {
-            Circuit::Merkle { .. } => Prepared::Merkle,
+            Circuit::Merkle { .. } => InHand::Merkle,
             Circuit::Transfer => {
                 let real = crate::example();
                 let mut before = real.clone();
                 before.witness.outgoing.to = secret_key("somebody else").public().x();
                 before.witness.outgoing.amount = Fr::from(1u8);
+                before.witness.outgoing.deadline -= Fr::from(60u8);
+                before.context.now -= 60;
                 before.rederive();
                 before.public.binding = element("another binding", 0);
-                Prepared::Transfer(Box::new([before, real]))
+                InHand::Transfer(Box::new([before, real]))
             }
         }
     }
 
     /// Whether a proof holds for these wires' public inputs, by our verifier.
     pub fn accepts(&self, wires: &[Fr], points: &ark_groth16::Proof<Bn254>) -> bool {
-        self.accepts_decoded(&wires[1..self.instance], &self.decoded(points))
+        self.accepts_decoded(&wires[1..self.matrices.instance], &self.decoded(points))
     }
 
     /// A proof as our verifier has it once its bytes are decoded.
@@ -233,9 +239,9 @@ impl Case {
     }
 
     /// Verifies proofs of the statement as one batch, by our verifier.
-    pub fn accepts_batch(&self, statement: &Prepared, wires: &[Fr], proofs: &[ProofBytes]) -> bool {
+    pub fn accepts_batch(&self, statement: &InHand, wires: &[Fr], proofs: &[ProofBytes]) -> bool {
         match (&self.keys, statement) {
-            (Keys::Transfer(_, key), Prepared::Transfer(examples)) => {
+            (Keys::Transfer(_, key), InHand::Transfer(examples)) => {
                 let items: Vec<_> =
                     proofs.iter().map(|proof| (&examples[1].public, *proof)).collect();
                 verify_batch(key, &items, &mut OsCoefficients).is_ok()
@@ -244,7 +250,7 @@ impl Case {
                 let items: Vec<_> = proofs.iter().map(|proof| (&wires[1], *proof)).collect();
                 verify_batch(key, &items, &mut OsCoefficients).is_ok()
             }
-            (Keys::Transfer(..), Prepared::Merkle) => unreachable!("made for its circuit"),
+            (Keys::Transfer(..), InHand::Merkle) => unreachable!("made for its circuit"),
         }
     }
 }
@@ -258,7 +264,7 @@ pub enum Decoded {
 }
 
 /// A statement, in the form in which a wallet has it before it proves.
-pub enum Prepared {
+pub enum InHand {
     /// A transfer: as it may be known beforehand, and as it is.
     Transfer(Box<[Example; 2]>),
     /// The synthetic path follows from its size.
@@ -269,7 +275,7 @@ pub enum Prepared {
 fn generate(matrices: &[Rows; 3], size: u32) -> Result<ProvingPoints, SynthesisError> {
     let witnesses = merkle::witnesses(merkle::levels(size));
     let mut rng = StdRng::from_seed([7; 32]);
-    let circuit = Frozen { matrices, instance: 2, witnesses };
+    let circuit = Frozen { matrices, instance: merkle::INSTANCE, witnesses };
     Groth16::<Bn254>::generate_random_parameters_with_reduction(circuit, &mut rng)
 }
 
@@ -323,9 +329,9 @@ mod tests {
         let statement = case.statement();
         let [before, real] = [0, 1].map(|attempt| case.values(&statement, attempt).unwrap());
         for values in [&before, &real] {
-            assert_eq!(values.wires.len(), case.instance + case.witnesses);
+            assert_eq!(values.wires.len(), case.matrices.wires());
             assert_eq!(case.r1cs().first_violated(&values.wires), None);
-            for (matrix, rows) in case.matrices.iter().zip([&values.left, &values.right]) {
+            for (matrix, rows) in case.matrices.rows.iter().zip([&values.left, &values.right]) {
                 assert_eq!(matrix.len(), rows.len());
                 for (row, found) in matrix.iter().zip(rows) {
                     let value: Fr = row.iter().map(|(f, wire)| values.wires[*wire] * f).sum();

@@ -8,6 +8,8 @@ use ark_groth16::Groth16;
 use ark_groth16::r1cs_to_qap::LibsnarkReduction;
 
 use placet_circuits::Assignment;
+pub use placet_kernel::Tables;
+use placet_kernel::{Kernel, Prepared};
 
 use super::case::Case;
 use super::error::BenchError;
@@ -45,7 +47,7 @@ impl Prover {
     /// The package whose version counts.
     pub fn package(self) -> &'static str {
         match self {
-            Self::Ours => "placet-prover",
+            Self::Ours => "placet-kernel",
             Self::Ark => "ark-groth16",
             Self::Taceo => "taceo-groth16",
         }
@@ -61,44 +63,10 @@ impl FromStr for Prover {
     }
 }
 
-/// How much memory our prover takes for tables of the key's points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tables {
-    /// No tables.
-    None,
-    /// Small ones.
-    Small,
-    /// What is fastest.
-    #[default]
-    Full,
-}
-
-impl Tables {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Small => "small",
-            Self::Full => "full",
-        }
-    }
-}
-
-impl FromStr for Tables {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::None, Self::Small, Self::Full];
-        all.into_iter()
-            .find(|tables| tables.name() == text)
-            .ok_or_else(|| format!("{text} is none of none, small and full"))
-    }
-}
-
 /// A prover that has read its key.
 pub enum Engine<'a> {
     /// Ours.
-    Ours(Ours<'a>),
+    Ours(Box<Ours>),
     /// ark-groth16.
     Ark(&'a Case),
     /// taceo-groth16.
@@ -110,15 +78,15 @@ impl<'a> Engine<'a> {
     /// Whatever a prover does once for a key.
     pub fn new(prover: Prover, case: &'a Case, tables: Tables) -> Result<Self, BenchError> {
         match prover {
-            Prover::Ours => Ok(Self::Ours(Ours::new(case, tables)?)),
+            Prover::Ours => Ok(Self::Ours(Box::new(Ours::new(case, tables)?))),
             Prover::Ark => Ok(Self::Ark(case)),
             #[cfg(any(feature = "rivals", test))]
             Prover::Taceo => {
-                let [a, b, c] = case.matrices.clone();
+                let [a, b, c] = case.matrices.rows.clone();
                 let entries = |matrix: &[Vec<(Fr, usize)>]| matrix.iter().map(Vec::len).sum();
                 let matrices = taceo_groth16::ConstraintMatrices {
-                    num_instance_variables: case.instance,
-                    num_witness_variables: case.witnesses,
+                    num_instance_variables: case.matrices.instance,
+                    num_witness_variables: case.matrices.witnesses,
                     num_constraints: case.constraints(),
                     a_num_non_zero: entries(&a),
                     b_num_non_zero: entries(&b),
@@ -137,7 +105,7 @@ impl<'a> Engine<'a> {
     /// Bytes of tables.
     pub fn table_bytes(&self) -> u64 {
         match self {
-            Self::Ours(ours) => ours.table_bytes(),
+            Self::Ours(ours) => ours.0.memory(),
             _ => 0,
         }
     }
@@ -150,7 +118,9 @@ impl<'a> Engine<'a> {
         s: Fr,
     ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
         match self {
-            Self::Ours(ours) => ours.prove(values, r, s),
+            Self::Ours(ours) => {
+                Ok(ours.0.prove_rows(&values.wires, &values.left, &values.right, r, s))
+            }
             Self::Ark(case) => ark(case, values, r, s),
             #[cfg(any(feature = "rivals", test))]
             Self::Taceo(case, matrices) => taceo_groth16::Groth16::<Bn254>::prove::<
@@ -176,53 +146,42 @@ fn ark(
         case.points(),
         r,
         s,
-        &case.matrices,
-        case.instance,
+        &case.matrices.rows,
+        case.matrices.instance,
         case.constraints(),
         &values.wires,
     )?)
 }
 
 /// Our kernel with its tables.
-pub struct Ours<'a> {
-    case: &'a Case,
-}
+pub struct Ours(Kernel);
 
-/// What our kernel computed before the end of the statement was known.
-pub struct Ahead(());
-
-impl<'a> Ours<'a> {
-    fn new(case: &'a Case, _tables: Tables) -> Result<Self, BenchError> {
-        Ok(Self { case })
-    }
-
-    fn table_bytes(&self) -> u64 {
-        0
-    }
-
-    fn prove(
-        &self,
-        values: &Assignment,
-        r: Fr,
-        s: Fr,
-    ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
-        ark(self.case, values, r, s)
+impl Ours {
+    fn new(case: &Case, tables: Tables) -> Result<Self, BenchError> {
+        let kernel = Kernel::new(case.points(), case.matrices.clone(), tables, &|_, _| {});
+        kernel.map(Self).map_err(|error| BenchError::Refused {
+            prover: "ours".to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Everything that follows from a guess of the wires.
-    pub fn prepare(&self, _guess: &Assignment) -> Ahead {
-        Ahead(())
+    pub fn prepare(&self, guess: &Assignment) -> Prepared {
+        self.0.prepare(&guess.wires)
     }
 
-    /// One proof with what was prepared.
+    /// One proof with what this kernel prepared.
     pub fn prove_prepared(
         &self,
-        _ahead: &Ahead,
+        prepared: &Prepared,
         values: &Assignment,
         r: Fr,
         s: Fr,
     ) -> Result<ark_groth16::Proof<Bn254>, BenchError> {
-        self.prove(values, r, s)
+        let Assignment { wires, left, right } = values;
+        self.0.prove_prepared(prepared, wires, left, right, r, s).map_err(|error| {
+            BenchError::Refused { prover: "ours".to_owned(), reason: error.to_string() }
+        })
     }
 }
 

@@ -28,7 +28,7 @@ pub const LEVEL_ROWS: usize = 2 + 3 * BOXES + 1;
 /// Wires that a level adds: bit, sibling, product, three for each S-box, output.
 const LEVEL_WIRES: usize = 3 + 3 * BOXES + 1;
 /// Rows of the two instance variables, one and the root.
-const INSTANCE: usize = 2;
+pub const INSTANCE: usize = 2;
 
 /// Wires of one level as its rows name them: one and the node below, then the level's own.
 mod local {

@@ -23,8 +23,8 @@ pub const DEFINITIONS: &[(&str, &str)] = &[
     (
         "warm",
         "ours, when everything that does not depend on the end of the statement was prepared: \
-         values of all wires, then what is left of the proof. In `transfer` receiver, amount and \
-         binding were not known, in `merkle` the last sixteenth of the path",
+         values of all wires, then what is left of the proof. In `transfer` receiver, amount, \
+         deadline, time and binding were not known, in `merkle` the last sixteenth of the path",
     ),
     (
         "ratio",

@@ -286,7 +286,7 @@ impl<'a> Stage<'a> {
                         }
                     }
                     Contender::External(external) => {
-                        let inputs = &self.wires[1..self.case.instance];
+                        let inputs = &self.wires[1..self.case.matrices.instance];
                         let round = external.prove(&self.plan.directory, inputs, threads)?;
                         row.peak_kib = row.peak_kib.max(round.peak_kib);
                         (round.took, None, round.proof)
@@ -317,10 +317,12 @@ impl<'a> Stage<'a> {
             circuit,
             threads,
             constraints: self.case.constraints(),
-            entries: [0, 1, 2].map(|i| self.case.matrices[i].iter().map(Vec::len).sum()),
-            public_inputs: self.case.instance - 1,
-            witnesses: self.case.witnesses,
-            size: (self.case.constraints() + self.case.instance).next_power_of_two().ilog2(),
+            entries: [0, 1, 2].map(|i| self.case.matrices.rows[i].iter().map(Vec::len).sum()),
+            public_inputs: self.case.matrices.instance - 1,
+            witnesses: self.case.matrices.witnesses,
+            size: (self.case.constraints() + self.case.matrices.instance)
+                .next_power_of_two()
+                .ilog2(),
             rows,
             verification: None,
         };

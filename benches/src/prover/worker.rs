@@ -12,7 +12,7 @@ use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
 use placet_protocol::statement::ProofBytes;
 
-use super::case::{Case, Circuit, Prepared};
+use super::case::{Case, Circuit, InHand};
 use super::engine::{Engine, Prover, Tables};
 use super::error::BenchError;
 use super::measure::{Stopwatch, peak_kib};
@@ -151,13 +151,13 @@ impl Worker {
 /// once, single ones as often as takes some milliseconds.
 fn verify(
     case: &Case,
-    statement: &Prepared,
+    statement: &InHand,
     proofs: &[String],
     rounds: usize,
 ) -> Result<Reply, BenchError> {
     const SINGLE: u32 = 8;
     let wires = case.values(statement, 1)?.wires.clone();
-    let inputs = &wires[1..case.instance];
+    let inputs = &wires[1..case.matrices.instance];
     let points: Vec<_> = proofs.iter().filter_map(|text| read_proof(text)).collect();
     let Some(first) = points.first().filter(|_| points.len() == proofs.len()) else {
         return Ok(Reply::Failed { reason: "it was given no proofs".into() });
