@@ -15,7 +15,7 @@ use ark_ff::{One, Zero};
 use placet_protocol::statement::{ProofBytes, Statement};
 use rayon::prelude::*;
 
-use crate::coefficients::{COEFFICIENT_BYTES, Coefficient, scale_each};
+use crate::coefficients::{COEFFICIENT_BYTES, Coefficient, scale_each, scaled_sum};
 use crate::pairing::miller_loop;
 use crate::points;
 use crate::proof::{Points, decode};
@@ -172,13 +172,10 @@ fn combined_holds(key: &Equation, items: &[&Item], coefficients: &[Coefficient])
 /// `Π e(r_i A_i, B_i)` before the final exponentiation, and `Σ r_i C_i`; nothing if a B is outside
 /// of its subgroup.
 fn part(items: &[&Item], coefficients: &[Coefficient]) -> Option<(Fq12, G1Affine)> {
-    let a_points = items.iter().map(|(_, points)| points.a);
-    let c_points = items.iter().map(|(_, points)| points.c);
-    let all: Vec<G1Affine> = a_points.chain(c_points).collect();
-    let twice: Vec<&Coefficient> = coefficients.iter().chain(coefficients).collect();
-    let mut a_scaled = scale_each(&all, &twice);
-    let c_scaled = a_scaled.split_off(items.len());
-    let pairs: Vec<_> =
-        a_scaled.into_iter().zip(items.iter().map(|(_, points)| points.b)).collect();
-    Some((miller_loop(&pairs, &[])?, points::sum(c_scaled)))
+    let a_points: Vec<G1Affine> = items.iter().map(|(_, points)| points.a).collect();
+    let c_points: Vec<G1Affine> = items.iter().map(|(_, points)| points.c).collect();
+    let a_scaled = scale_each(&a_points, coefficients);
+    let b_points = items.iter().map(|(_, points)| points.b);
+    let pairs: Vec<_> = a_scaled.into_iter().zip(b_points).collect();
+    Some((miller_loop(&pairs, &[])?, scaled_sum(&c_points, coefficients)))
 }

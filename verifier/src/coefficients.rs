@@ -9,11 +9,12 @@
 //! `a² − ab + b² = (a + bλ)(a + bλ²) = 0` modulo r. But `a² − ab + b²` is positive and
 //! below 3·2^128, which is less than r. So there are 2^128 coefficients, all equally likely.
 
-use ark_bn254::{Fr, G1Affine, g1};
-use ark_ec::AffineRepr;
+use ark_bn254::{Fr, G1Affine, G1Projective, g1};
 use ark_ec::scalar_mul::glv::GLVConfig;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::AdditiveGroup;
 
-use crate::points::{add_each, double_each};
+use crate::points::{add_each, double_each, sum_each};
 
 /// Random bytes of one coefficient.
 pub const COEFFICIENT_BYTES: usize = 16;
@@ -21,6 +22,8 @@ pub const COEFFICIENT_BYTES: usize = 16;
 const DIGITS: usize = 16;
 /// Digits are from −8 to 7: an unsigned digit less this.
 const OFFSET: i8 = 8;
+/// The highest absolute value of a digit.
+const HIGHEST: usize = OFFSET as usize;
 
 /// One coefficient `u + vλ`.
 pub struct Coefficient {
@@ -51,11 +54,11 @@ impl Coefficient {
 }
 
 /// Every point times the coefficient beside it.
-pub fn scale_each(points: &[G1Affine], coefficients: &[&Coefficient]) -> Vec<G1Affine> {
+pub fn scale_each(points: &[G1Affine], coefficients: &[Coefficient]) -> Vec<G1Affine> {
     assert_eq!(points.len(), coefficients.len(), "one coefficient for each point");
     // The multiples by 1 to 8 of every point.
     let mut multiples = vec![points.to_vec()];
-    for d in 1..usize::from(OFFSET.unsigned_abs()) {
+    for d in 1..HIGHEST {
         let mut next = multiples[d - 1].clone();
         add_each(&mut next, points);
         multiples.push(next);
@@ -84,11 +87,45 @@ pub fn scale_each(points: &[G1Affine], coefficients: &[&Coefficient]) -> Vec<G1A
     sums
 }
 
+/// The sum of all points, each times the coefficient beside it.
+///
+/// No point is doubled: points with one digit at one place, of u or of v, are added first; then
+/// each such sum counts as often as the digit says, and each place sixteen times the one below.
+pub fn scaled_sum(points: &[G1Affine], coefficients: &[Coefficient]) -> G1Affine {
+    assert_eq!(points.len(), coefficients.len(), "one coefficient for each point");
+    let mut groups = vec![Vec::new(); HIGHEST * 2 * DIGITS];
+    for (point, coefficient) in points.iter().zip(coefficients) {
+        for (lane, digit) in coefficient.u.iter().chain(&coefficient.v).enumerate() {
+            match usize::from(digit.unsigned_abs()) {
+                0 => {}
+                d if *digit > 0 => groups[(d - 1) * 2 * DIGITS + lane].push(*point),
+                d => groups[(d - 1) * 2 * DIGITS + lane].push(-*point),
+            }
+        }
+    }
+    let sums = sum_each(groups);
+    // Σ d · sum_d in every lane, by adding up the sums of all digits from the highest down.
+    let mut running = vec![G1Affine::zero(); 2 * DIGITS];
+    let mut lanes = running.clone();
+    for sums in sums.chunks(2 * DIGITS).rev() {
+        add_each(&mut running, sums);
+        add_each(&mut lanes, &running);
+    }
+    let (u, v) = lanes.split_at(DIGITS);
+    let mut sum = G1Projective::ZERO;
+    for (u, v) in u.iter().zip(v).rev() {
+        (0..4).for_each(|_| {
+            sum.double_in_place();
+        });
+        sum += *u + g1::Config::endomorphism_affine(v);
+    }
+    sum.into_affine()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ark_bn254::G1Projective;
-    use ark_ec::{CurveGroup, PrimeGroup};
+    use ark_ec::PrimeGroup;
     use ark_ff::{BigInteger, Field, PrimeField, UniformRand};
     use ark_std::rand::RngCore;
     use ark_std::test_rng;
@@ -128,9 +165,12 @@ mod tests {
             .collect();
         points[3] = G1Affine::zero();
         points[5] = points[4];
-        let products = scale_each(&points, &coefficients.iter().collect::<Vec<_>>());
-        for ((point, coefficient), product) in points.iter().zip(&coefficients).zip(products) {
-            assert_eq!(product, (*point * coefficient.value()).into_affine());
+        let products = scale_each(&points, &coefficients);
+        let mut sum = G1Projective::ZERO;
+        for (i, product) in products.iter().enumerate() {
+            assert_eq!(scaled_sum(&points[..i], &coefficients[..i]), sum.into_affine());
+            assert_eq!(*product, (points[i] * coefficients[i].value()).into_affine());
+            sum += product;
         }
     }
 

@@ -15,10 +15,10 @@ use ark_bn254::{Config, Fq, Fq2, Fq12, G1Affine, G2Affine, g2};
 use ark_ec::AffineRepr;
 use ark_ec::bn::BnConfig;
 use ark_ec::short_weierstrass::SWCurveConfig;
-use ark_ff::{AdditiveGroup, Field, One, Zero, serial_batch_inversion_and_mul};
+use ark_ff::{Field, One, Zero, serial_batch_inversion_and_mul};
 
 use crate::limbs::{add2, double2, mul2, scale2, square2, sub2};
-use crate::tower::{mul_by_line, mul_by_monic_line, square12};
+use crate::tower::{mul_by_line, mul_by_monic_line, mul12, square12};
 
 /// A line through points of the twist: `y·c0 + (x·c3 + c4 v) w` at the point (x, y) of G1.
 struct Line {
@@ -189,6 +189,9 @@ impl FreePair {
     }
 }
 
+/// From as many pairs on, one inversion for all of them at each step pays.
+const MANY: usize = 4;
+
 /// The product of the Miller loops of all pairs, up to factors that the final exponentiation takes
 /// to one. Points of `free` in G2 are on their curve and not the identity, and are checked here
 /// for membership in G2: `None` if one is not. A pair with the identity in G1 counts as one.
@@ -196,6 +199,17 @@ pub fn miller_loop(
     free: &[(G1Affine, G2Affine)],
     fixed: &[(G1Affine, &FixedLines)],
 ) -> Option<Fq12> {
+    if free.len() < MANY {
+        return loop_of_few(free, fixed);
+    }
+    let product = loop_of_many(free)?;
+    match fixed {
+        [] => Some(product),
+        _ => Some(mul12(&product, &loop_of_few(&[], fixed)?)),
+    }
+}
+
+fn loop_of_few(free: &[(G1Affine, G2Affine)], fixed: &[(G1Affine, &FixedLines)]) -> Option<Fq12> {
     let mut free: Vec<FreePair> =
         free.iter().map(|(p, q)| FreePair { walk: Walk::new(*q), x: p.x, y: p.y }).collect();
     let mut fixed: Vec<FixedPair<'_>> = fixed
@@ -240,6 +254,109 @@ pub fn miller_loop(
     free.iter().all(|pair| pair.walk.in_subgroup()).then_some(f)
 }
 
+/// The walk of one point among many, in affine coordinates: a line then has the slope and a height,
+/// `1 + (slope · −x/y + height · 1/y v) w` at the point (x, y) of G1. For the identity, whose x/y and 1/y
+/// are set to zero, that is one.
+struct AffineWalk {
+    start: G2Affine,
+    x: Fq2,
+    y: Fq2,
+    minus_x_by_y: Fq,
+    by_y: Fq,
+    /// A line would have been vertical: it never is for a point of G2.
+    lost: bool,
+}
+
+impl AffineWalk {
+    fn all(pairs: &[(G1Affine, G2Affine)]) -> Vec<Self> {
+        // What is zero stays zero.
+        let mut inverses: Vec<Fq> = pairs.iter().map(|(p, _)| p.y).collect();
+        serial_batch_inversion_and_mul(&mut inverses, &Fq::ONE);
+        let walk = |((p, q), by_y): (&(G1Affine, G2Affine), Fq)| Self {
+            start: *q,
+            x: q.x,
+            y: q.y,
+            minus_x_by_y: -p.x * by_y,
+            by_y,
+            lost: false,
+        };
+        pairs.iter().zip(inverses).map(walk).collect()
+    }
+
+    fn in_subgroup(&self) -> bool {
+        let end = -frobenius(&frobenius(&frobenius(&self.start)));
+        !self.lost && (self.x, self.y) == (end.x, end.y)
+    }
+}
+
+/// Takes every walk one step further and multiplies `f` by the lines: adds the point that `other`
+/// names, or doubles.
+fn step_all(
+    f: &mut Fq12,
+    walks: &mut [AffineWalk],
+    other: impl Fn(&AffineWalk) -> Option<G2Affine>,
+) {
+    let mut inverses: Vec<Fq2> = walks
+        .iter_mut()
+        .map(|walk| {
+            let run = match other(walk) {
+                None => double2(&walk.y),
+                Some(point) => sub2(&point.x, &walk.x),
+            };
+            walk.lost |= run.is_zero();
+            if run.is_zero() { Fq2::ONE } else { run }
+        })
+        .collect();
+    invert_all(&mut inverses);
+    for (walk, inverse) in walks.iter_mut().zip(&inverses) {
+        let (rise, other_x) = match other(walk) {
+            None => (triple(&square2(&walk.x)), walk.x),
+            Some(point) => (sub2(&point.y, &walk.y), point.x),
+        };
+        let slope = mul2(&rise, inverse);
+        let height = sub2(&mul2(&slope, &walk.x), &walk.y);
+        walk.x = sub2(&sub2(&square2(&slope), &walk.x), &other_x);
+        walk.y = sub2(&height, &mul2(&slope, &walk.x));
+        let c3 = scale2(&slope, &walk.minus_x_by_y);
+        *f = mul_by_monic_line(f, &c3, &scale2(&height, &walk.by_y));
+    }
+}
+
+/// Inverts all of `values`, none of which is zero, with one inversion.
+fn invert_all(values: &mut [Fq2]) {
+    let mut product = Fq2::ONE;
+    let before: Vec<Fq2> = values
+        .iter()
+        .map(|value| {
+            let next = mul2(&product, value);
+            std::mem::replace(&mut product, next)
+        })
+        .collect();
+    let mut rest = product.inverse().expect("a product of values that are not zero");
+    for (value, before) in values.iter_mut().zip(before).rev() {
+        let inverse = mul2(&rest, &before);
+        rest = mul2(&rest, value);
+        *value = inverse;
+    }
+}
+
+fn loop_of_many(pairs: &[(G1Affine, G2Affine)]) -> Option<Fq12> {
+    let mut walks = AffineWalk::all(pairs);
+    let mut f = Fq12::one();
+    for digit in digits() {
+        f = square12(&f);
+        step_all(&mut f, &mut walks, |_| None);
+        if digit > 0 {
+            step_all(&mut f, &mut walks, |walk| Some(walk.start));
+        } else if digit < 0 {
+            step_all(&mut f, &mut walks, |walk| Some(-walk.start));
+        }
+    }
+    step_all(&mut f, &mut walks, |walk| Some(frobenius(&walk.start)));
+    step_all(&mut f, &mut walks, |walk| Some(-frobenius(&frobenius(&walk.start))));
+    walks.iter().all(AffineWalk::in_subgroup).then_some(f)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,9 +386,12 @@ mod tests {
             let lines: Vec<FixedLines> = b[free..].iter().map(FixedLines::new).collect();
             let pairs: Vec<_> = a.iter().copied().zip(b.iter().copied()).take(free).collect();
             let others: Vec<_> = a[free..].iter().copied().zip(&lines).collect();
-            let f = miller_loop(&pairs, &others).unwrap();
-            let library = Bn254::multi_pairing(&a, &b).0;
-            assert_eq!(final_exponentiation(&f), Some(library));
+            let library = Some(Bn254::multi_pairing(&a, &b).0);
+            for f in [miller_loop(&pairs, &others), loop_of_few(&pairs, &others)] {
+                assert_eq!(final_exponentiation(&f.unwrap()), library);
+            }
+            let left = final_exponentiation(&loop_of_many(&pairs).unwrap());
+            assert_eq!(left, Some(Bn254::multi_pairing(&a[..free], &b[..free]).0));
         }
     }
 
@@ -281,8 +401,11 @@ mod tests {
         let lines = FixedLines::new(&b[2]);
         let f = miller_loop(&[(a[0], b[0])], &[(G1Affine::zero(), &lines)]).unwrap();
         assert_eq!(final_exponentiation(&f), Some(Bn254::pairing(a[0], b[0]).0));
-        let f = miller_loop(&[(G1Affine::zero(), b[0]), (a[1], b[1])], &[]).unwrap();
-        assert_eq!(final_exponentiation(&f), Some(Bn254::pairing(a[1], b[1]).0));
+        let pairs = [(G1Affine::zero(), b[0]), (a[1], b[1])];
+        for f in [loop_of_few(&pairs, &[]), loop_of_many(&pairs)] {
+            let value = final_exponentiation(&f.unwrap());
+            assert_eq!(value, Some(Bn254::pairing(a[1], b[1]).0));
+        }
     }
 
     /// The cofactor's prime factors but the largest; the product of them fits 128 bits.
@@ -344,9 +467,35 @@ mod tests {
                 let outside = outside.mul_bigint([k]).into_affine();
                 for point in [outside, -outside, (outside + member).into_affine()] {
                     assert!(point.is_on_curve() && !in_subgroup(&point));
-                    assert!(miller_loop(&[(a[0], member), (a[0], point)], &[]).is_none());
+                    assert!(loop_of_few(&[(a[0], member), (a[0], point)], &[]).is_none());
+                    assert!(loop_of_many(&[(a[0], point), (a[0], member)]).is_none());
                 }
             }
         }
+    }
+
+    /// No point that is at hand meets itself on its way, so the walks are put there.
+    #[test]
+    fn a_walk_that_meets_the_point_it_adds_is_refused_for_good() {
+        let (a, b) = points(2);
+        for start in [b[0], -b[0]] {
+            let mut few = Walk::new(b[0]);
+            few.add(&start);
+            assert!(few.z.is_zero());
+            let mut many = AffineWalk::all(&[(a[0], b[0]), (a[1], b[1])]);
+            let mut f = Fq12::one();
+            let other = |walk: &AffineWalk| Some(if walk.start == b[0] { start } else { b[0] });
+            step_all(&mut f, &mut many, other);
+            assert!(many[0].lost && !many[1].lost);
+            // Wherever they go from there.
+            for step in 0..4 {
+                few.double();
+                few.add(&b[1]);
+                step_all(&mut f, &mut many, |_| (step % 2 == 0).then_some(b[1]));
+                assert!(few.z.is_zero() && !few.in_subgroup());
+                assert!(many[0].lost && !many[0].in_subgroup());
+            }
+        }
+        assert!(loop_of_many(&[]).unwrap().is_one());
     }
 }

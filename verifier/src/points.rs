@@ -5,6 +5,8 @@ use ark_bn254::{Fq, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, One, serial_batch_inversion_and_mul};
 
+use crate::limbs::{add, sub};
+
 /// Below this many additions an inversion does not pay.
 const FEW: usize = 12;
 
@@ -15,10 +17,10 @@ pub fn add_each(sums: &mut [G1Affine], others: &[G1Affine]) {
     let (mut rises, mut runs) = (Vec::with_capacity(sums.len()), Vec::with_capacity(sums.len()));
     for (sum, other) in sums.iter().zip(others) {
         let (rise, run) = match slope(sum, other) {
-            Slope::Chord => (other.y - sum.y, other.x - sum.x),
+            Slope::Chord => (sub(&other.y, &sum.y), sub(&other.x, &sum.x)),
             Slope::Tangent => {
                 let square = sum.x.square();
-                (square.double() + square, sum.y.double())
+                (add(&add(&square, &square), &square), add(&sum.y, &sum.y))
             }
             Slope::Vertical | Slope::Trivial => (Fq::ZERO, Fq::ONE),
         };
@@ -31,8 +33,8 @@ pub fn add_each(sums: &mut [G1Affine], others: &[G1Affine]) {
         match slope(sum, other) {
             Slope::Chord | Slope::Tangent => {
                 let slope = rise * inverse;
-                let x = slope.square() - sum.x - other.x;
-                sum.y = slope * (sum.x - x) - sum.y;
+                let x = sub(&sub(&slope.square(), &sum.x), &other.x);
+                sum.y = sub(&(slope * sub(&sum.x, &x)), &sum.y);
                 sum.x = x;
             }
             Slope::Vertical => *sum = G1Affine::zero(),
@@ -82,6 +84,24 @@ pub fn sum(mut points: Vec<G1Affine>) -> G1Affine {
     points.iter().fold(G1Projective::ZERO, |sum, point| sum + point).into_affine()
 }
 
+/// The sum of each group of points. All groups are halved together, again and again.
+pub fn sum_each(mut groups: Vec<Vec<G1Affine>>) -> Vec<G1Affine> {
+    while groups.iter().any(|group| group.len() > 1) {
+        let halves: Vec<usize> = groups.iter().map(|group| group.len() / 2).collect();
+        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+        for (group, half) in groups.iter_mut().zip(&halves) {
+            seconds.extend(group.drain(group.len() - half..));
+            firsts.extend(group.drain(group.len() - half..));
+        }
+        add_each(&mut firsts, &seconds);
+        let mut sums = firsts.into_iter();
+        for (group, half) in groups.iter_mut().zip(halves) {
+            group.extend(sums.by_ref().take(half));
+        }
+    }
+    groups.iter().map(|group| group.first().copied().unwrap_or_default()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,8 +142,11 @@ mod tests {
             let opposite = points.iter().flat_map(|p| [*p, -*p]).collect();
             assert!(sum(opposite).is_zero());
             let mut twice = points.clone();
-            twice.extend(points);
-            assert_eq!(sum(twice), expected.double().into_affine());
+            twice.extend(points.iter());
+            assert_eq!(sum(twice.clone()), expected.double().into_affine());
+            let sums = sum_each(vec![points, vec![], twice]);
+            let zero = G1Affine::zero();
+            assert_eq!(sums, [expected.into_affine(), zero, expected.double().into_affine()]);
         }
     }
 }
