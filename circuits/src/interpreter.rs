@@ -1,7 +1,7 @@
 //! What gadgets are written over: numbers and bits whose meaning an interpreter gives. The same
-//! source makes the rows of the constraint system ([`Rows`](crate::rows::Rows)) and computes the
-//! values of all wires and rows ([`Values`](crate::values::Values)), so neither can drift away
-//! from the other. Decision 24.
+//! source makes the rows of the constraint system ([`Rows`]) and computes the values of all wires
+//! and rows ([`Values`](crate::values::Values)), so neither can drift away from the other.
+//! Decision 24.
 
 use std::ops::{Add, Mul, Range, Sub};
 
