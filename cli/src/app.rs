@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use placet_node::files::read_genesis;
+use placet_prover::kernel::Tables;
 use placet_wallet::files::Existing;
 use placet_wallet::keystore::{self, Cost, KeystoreError, RoleKeys};
 use placet_wallet::remote::NodeUrl;
@@ -50,6 +51,18 @@ pub struct Options {
     #[arg(long, global = true, env = "PLACET_PASSPHRASE_FD", value_name = "N")]
     pub passphrase_fd: Option<u32>,
 
+    /// Memory for tables of the proving key, which is kept in the cache and shared by all
+    /// processes: `full` proves fastest, see `placet tables list` for sizes
+    #[arg(
+        long,
+        global = true,
+        env = "PLACET_TABLES",
+        value_name = "none|small|full",
+        default_value = "full",
+        hide_env_values = true
+    )]
+    pub tables: Tables,
+
     /// Time of the next block instead of the clock's: development networks only, and never before
     /// the last block. As 2027-01-31, 2027-01-31T12:30:00Z or seconds since 1970, in UTC
     #[arg(long, global = true, value_name = "TIME", value_parser = time::parse)]
@@ -64,6 +77,8 @@ pub struct App {
     pub nodes: Vec<NodeUrl>,
     /// Progress on the terminal.
     pub progress: Progress,
+    /// How the prover's tables are wanted.
+    pub tables: Tables,
     /// Where passphrases come from.
     pub passphrases: Passphrases,
     /// Time of the next block, if it is not the clock's.
@@ -80,6 +95,7 @@ impl App {
             data: DataDir::new(options.data)?,
             nodes: options.nodes,
             progress: Progress::new(options.quiet),
+            tables: options.tables,
             passphrases: Passphrases::new(options.passphrase_fd),
             block_time: options.block_time,
             json: options.json,
@@ -110,7 +126,7 @@ impl App {
             ));
         }
         self.lock()?;
-        let local = Local::open(&self.data, self.progress, self.block_time)?;
+        let local = Local::open(&self.data, self.progress, self.tables, self.block_time)?;
         Ok(Chain::Local(Box::new(local)))
     }
 
@@ -125,7 +141,7 @@ impl App {
             ));
         }
         self.lock()?;
-        let nodes = Nodes::open(&self.data, &self.nodes, self.progress)?;
+        let nodes = Nodes::open(&self.data, &self.nodes, self.progress, self.tables)?;
         for news in nodes.take_up()? {
             // Standard error is for one JSON object then.
             if !self.json {

@@ -12,7 +12,9 @@ use placet_protocol::genesis::{Genesis, NetworkKind, PinnedCircuit};
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
 use placet_prover::Prover;
-use placet_setup::{Stage, default_cache_dir, development_keys};
+use placet_prover::kernel::Tables;
+use placet_prover::kernel::file::{self, Stage};
+use placet_setup::{Stage as Making, default_cache_dir, development_keys};
 
 use crate::fail::{Exit, Failure, Result};
 use crate::progress::Progress;
@@ -21,16 +23,16 @@ use crate::progress::Progress;
 pub fn development(progress: Progress) -> Result<(ProvingKey<Transfer>, VerifyingKey<Transfer>)> {
     let failed = |error: placet_setup::CacheError| Failure::from_error(Exit::Input, "keys", &error);
     let working = progress.spinner("loading the proving key");
-    let mut show = |stage: Stage<'_>| {
+    let mut show = |stage: Making<'_>| {
         working.says(&match stage {
-            Stage::Waiting => "waiting for another process that makes the keys".to_owned(),
-            Stage::Loading => "checking the proving key".to_owned(),
-            Stage::Damaged { file, cause } => format!("the {file} key is made again: {cause}"),
-            Stage::Generating { rows } => {
+            Making::Waiting => "waiting for another process that makes the keys".to_owned(),
+            Making::Loading => "checking the proving key".to_owned(),
+            Making::Damaged { file, cause } => format!("the {file} key is made again: {cause}"),
+            Making::Generating { rows } => {
                 format!("making development keys for {rows} rows: once, under a minute")
             }
-            Stage::Saving => "saving the keys".to_owned(),
-            Stage::Ready => "ready".to_owned(),
+            Making::Saving => "saving the keys".to_owned(),
+            Making::Ready => "ready".to_owned(),
         });
     };
     development_keys::<Transfer>(&default_cache_dir().map_err(failed)?, &mut show).map_err(failed)
@@ -108,6 +110,7 @@ pub fn prover(
     places: &[PathBuf],
     kind: NetworkKind,
     circuit: &PinnedCircuit,
+    tables: Tables,
     progress: Progress,
 ) -> Result<Prover<Transfer>> {
     let names = key_names(circuit);
@@ -139,7 +142,51 @@ pub fn prover(
         }
         (None, None) => return Err(missing()),
     };
-    Prover::new(key).map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))
+    with_tables(key, tables, progress)
+}
+
+/// The prover of a key, with tables from the user's cache. The first time they are built. They are
+/// kept by the id of the circuit, so that networks with one key share them.
+pub fn with_tables(
+    key: ProvingKey<Transfer>,
+    tables: Tables,
+    progress: Progress,
+) -> Result<Prover<Transfer>> {
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Failure::from_error(Exit::Input, "proving-key", error)
+    };
+    let prover = Prover::new(key).map_err(|error| refused(&error))?;
+    let path = tables_path(prover.verifying_key(), tables)?;
+    let working = progress.bar("reading the prover's tables");
+    let show = |stage: Stage<'_>| match stage {
+        Stage::Waiting => working.says("waiting for another process that builds the tables"),
+        Stage::Loading => {}
+        Stage::Unusable(error) => progress.note(&format!("{}: {error}", path.display())),
+        Stage::Building { done, all } => {
+            working.says("building the prover's tables, once");
+            working.timed(done, all);
+        }
+        Stage::Saving => working.says("saving the prover's tables"),
+        Stage::NotSaved(error) => progress.note(&format!(
+            "the prover's tables are used from memory, {} cannot be written: {error}",
+            path.display()
+        )),
+    };
+    let kernel = file::ready(&path, prover.key().points(), prover.constraints(), tables, &show)
+        .map_err(|error| refused(&error))?;
+    prover.with_kernel(kernel).map_err(|error| refused(&error))
+}
+
+/// Where the user's tables are.
+pub fn tables_dir() -> Result<PathBuf> {
+    let cache =
+        default_cache_dir().map_err(|error| Failure::from_error(Exit::Input, "tables", &error))?;
+    Ok(placet_setup::key_dir(&cache).with_file_name("tables"))
+}
+
+/// Where the tables of a key are.
+pub fn tables_path(key: &VerifyingKey<Transfer>, tables: Tables) -> Result<PathBuf> {
+    Ok(tables_dir()?.join(file::file_name(&key.hash().to_string(), tables)))
 }
 
 /// Under which names a circuit's proving key may lie: its digest, as key files are named, and its

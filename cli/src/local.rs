@@ -10,6 +10,7 @@ use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::Transaction;
 use placet_protocol::transfer::Transfer;
 use placet_prover::Prover;
+use placet_prover::kernel::Tables;
 use placet_wallet::network::{Network, NetworkError, Rejection, Status, SubmitError, Submitted};
 
 use crate::data::DataDir;
@@ -27,13 +28,19 @@ pub struct Local {
     node: Embedded,
     keys: std::path::PathBuf,
     progress: Progress,
+    tables: Tables,
     /// Why the node failed, behind the seam's plain word for it.
     failed: RefCell<Option<NodeError>>,
 }
 
 impl Local {
     /// Opens the network of a data directory and moves its time where it should be.
-    pub fn open(data: &DataDir, progress: Progress, block_time: Option<u64>) -> Result<Self> {
+    pub fn open(
+        data: &DataDir,
+        progress: Progress,
+        tables: Tables,
+        block_time: Option<u64>,
+    ) -> Result<Self> {
         let dir = data.network();
         let genesis = read_genesis(&dir).map_err(|error| file_failure(&error))?;
         if genesis.kind != NetworkKind::Dev {
@@ -63,7 +70,7 @@ impl Local {
             }
         }
         drop(working);
-        Ok(Self { node, keys: dir, progress, failed: RefCell::default() })
+        Ok(Self { node, keys: dir, progress, tables, failed: RefCell::default() })
     }
 
     /// The four authorities.
@@ -97,7 +104,7 @@ impl Local {
     /// The prover of one of this network's circuits.
     pub fn prover(&self, circuit: &PinnedCircuit) -> Result<Prover<Transfer>> {
         let (places, kind) = (std::slice::from_ref(&self.keys), self.node.genesis().kind);
-        keyfiles::prover(places, kind, circuit, self.progress)
+        keyfiles::prover(places, kind, circuit, self.tables, self.progress)
     }
 
     /// A failed question, with the node's own reason if it gave one.

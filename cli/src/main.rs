@@ -16,6 +16,7 @@ mod progress;
 mod secret;
 mod data;
 mod keyfiles;
+mod tables;
 mod local;
 mod nodes;
 mod chain;
@@ -111,6 +112,9 @@ enum Command {
     /// Make keys whose trapdoor nobody knows, together with others
     #[command(subcommand)]
     Ceremony(ceremony::Command),
+    /// Tables of proving keys, which make proofs faster: list, build, remove
+    #[command(subcommand)]
+    Tables(tables::Command),
     /// Which circuits the network takes proofs of: list, add, switch off
     #[command(subcommand)]
     Circuits(circuits::Command),
@@ -164,7 +168,7 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
     let mut app = App::new(cli.options)?;
     match &cli.command {
         Command::Demo { keep, export } => {
-            demo::run(keep.as_deref(), export.as_deref(), app.json, app.progress)
+            demo::run(keep.as_deref(), export.as_deref(), app.json, app.tables, app.progress)
         }
         Command::Network(command) => network::run(&mut app, command),
         Command::Devnet(command) => devnet::run(&app, command),
@@ -179,6 +183,7 @@ fn run(cli: Cli, data_named: bool) -> Result<Report> {
         Command::Bench(command) => bench::run(&app, command),
         Command::Circuit(command) => circuit::run(&app, command),
         Command::Ceremony(command) => ceremony::run(&app, command),
+        Command::Tables(command) => tables::run(&mut app, command),
         Command::Circuits(command) => circuits::run(&mut app, command),
         Command::Export(command) => export::run(&mut app, command),
         Command::Import(command) => import::run(&app, command),

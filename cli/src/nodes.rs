@@ -18,6 +18,7 @@ use placet_protocol::transaction::Transaction;
 use placet_protocol::transfer::Transfer;
 use placet_protocol::wire::Wire;
 use placet_prover::Prover;
+use placet_prover::kernel::Tables;
 use placet_wallet::files::{Existing, write_atomically};
 use placet_wallet::network::{Network, NetworkError, Status, SubmitError, Submitted};
 use placet_wallet::remote::{NodeUrl, Patience, Remote, Timer};
@@ -90,6 +91,7 @@ pub struct Nodes {
     joined: Joined,
     dir: PathBuf,
     progress: Progress,
+    tables: Tables,
 }
 
 impl Nodes {
@@ -99,7 +101,12 @@ impl Nodes {
     }
 
     /// The nodes of a data directory, or the named ones instead.
-    pub fn open(data: &DataDir, named: &[NodeUrl], progress: Progress) -> Result<Self> {
+    pub fn open(
+        data: &DataDir,
+        named: &[NodeUrl],
+        progress: Progress,
+        tables: Tables,
+    ) -> Result<Self> {
         let dir = data.remote();
         let genesis = read_genesis(&dir).map_err(|error| file_failure(&error))?;
         let path = dir.join("nodes.json");
@@ -111,17 +118,23 @@ impl Nodes {
         if !named.is_empty() {
             joined.nodes = named.to_vec();
         }
-        Ok(Self::new(genesis, joined, dir, progress))
+        Ok(Self::new(genesis, joined, dir, progress, tables))
     }
 
-    fn new(genesis: Genesis, joined: Joined, dir: PathBuf, progress: Progress) -> Self {
+    fn new(
+        genesis: Genesis,
+        joined: Joined,
+        dir: PathBuf,
+        progress: Progress,
+        tables: Tables,
+    ) -> Self {
         let remote = Remote::new(
             genesis.clone(),
             joined.nodes.iter().cloned(),
             Patience::default(),
             RealTime::start(),
         );
-        Self { remote, genesis, joined, dir, progress }
+        Self { remote, genesis, joined, dir, progress, tables }
     }
 
     /// Has a data directory use these nodes from now on. One of them has to run the network of the
@@ -148,7 +161,7 @@ impl Nodes {
                 "use another directory with --data",
             ));
         }
-        let nodes = Self::new(genesis, joined, dir, progress);
+        let nodes = Self::new(genesis, joined, dir, progress, Tables::default());
         let asked = nodes.remote.genesis();
         asked.map_err(|error| nodes.network_failure(&error))?;
         make_private_dir(&nodes.dir)?;
@@ -240,7 +253,7 @@ impl Nodes {
 
     /// The prover of one of this network's circuits.
     pub fn prover(&self, circuit: &PinnedCircuit) -> Result<Prover<Transfer>> {
-        keyfiles::prover(&self.key_places(), self.genesis.kind, circuit, self.progress)
+        keyfiles::prover(&self.key_places(), self.genesis.kind, circuit, self.tables, self.progress)
     }
 
     fn key_places(&self) -> Vec<PathBuf> {

@@ -54,6 +54,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("agent", &["new", "list", "register", "freeze", "release"]),
     ("circuit", &["stats"]),
     ("ceremony", &["phase1", "new", "contribute", "verify", "beacon", "finalize", "show"]),
+    ("tables", &["list", "build", "remove"]),
     ("circuits", &["list", "show", "add", "deactivate", "check", "submit"]),
     ("export", &["verification-key", "proof", "r1cs", "zkey", "witness", "all"]),
     ("import", &["zkey", "proof", "verification-key"]),

@@ -6,8 +6,10 @@ use placet_params::{KeyPolicy, ProvingKey};
 use placet_protocol::example::{Branches, Example};
 use placet_protocol::statement::Statement;
 use placet_protocol::transfer::{Mode, Transfer, Violation};
+use placet_prover::kernel::Tables;
+use placet_prover::kernel::file::{file_name, ready};
 use placet_prover::{ProofSeed, ProveError, Prover};
-use placet_setup::{default_cache_dir, development_keys};
+use placet_setup::{default_cache_dir, development_keys, key_dir};
 use placet_verifier::{BatchError, OsCoefficients, VerifyError, verify_batch};
 
 /// Keys from the user's cache: generating them takes a while, and every test program shares them.
@@ -50,6 +52,27 @@ fn every_mode_is_proven_and_verified_in_one_batch() {
     let refused = vec![(0, VerifyError::Invalid), (1, VerifyError::Invalid)];
     let verdict = verify_batch(prover().verifier(), &items, &mut OsCoefficients);
     assert_eq!(verdict, Err(BatchError::Refused(refused)));
+}
+
+/// The tables of the key, as commands make them in the user's cache: other tests use them too.
+#[test]
+fn mapped_tables_make_the_library_s_proofs() {
+    let cache = default_cache_dir().unwrap();
+    let (key, _) = development_keys::<Transfer>(&cache, &mut |_| {}).unwrap();
+    let id = key.verifying_key().hash().to_string();
+    let ours = Prover::new(key).unwrap();
+    let path = key_dir(&cache).with_file_name("tables").join(file_name(&id, Tables::Full));
+    let kernel = ready(&path, ours.key().points(), ours.constraints(), Tables::Full, &|_| {});
+    let ours = ours.with_kernel(kernel.unwrap()).unwrap();
+    let example = Example::new(branches(Mode::Accept));
+    let seed = |byte| ProofSeed::from_bytes([byte; 32]);
+    let Example { public, witness, .. } = &example;
+    let expected = prover().prove(public, witness, seed(1)).unwrap();
+    assert_eq!(ours.prove(public, witness, seed(1)).unwrap(), expected);
+    let guess = Example::new(branches(Mode::Absent));
+    let prepared = ours.prepare(&guess.public, &guess.witness).unwrap();
+    let warm = ours.prove_prepared(&prepared, public, witness, seed(1)).unwrap();
+    assert_eq!(warm, expected);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use ark_bn254::{Bn254, Fr};
 use ark_groth16::Groth16;
 use ark_groth16::r1cs_to_qap::LibsnarkReduction;
 use common::verifies;
+use placet_kernel::file::{file_name, open, ready};
+use placet_kernel::{Matrices, Tables};
 use placet_snarkjs::convert::{check_circuit, key_from_zkey, verifying_from_zkey, zkey_from_key};
 use placet_snarkjs::r1cs::R1cs;
 use placet_snarkjs::zkey::Zkey;
@@ -81,6 +83,21 @@ fn our_prover_proves_with_their_key() {
         std::fs::write(data("proof_of_placet.json"), json::write_proof(&proof)).unwrap();
     }
     assert_eq!(json::read_proof(&text("proof_of_placet.json")).unwrap(), proof);
+
+    let matrices = std::sync::Arc::new(Matrices {
+        rows: circuit.matrices.clone(),
+        instance: circuit.public_inputs as usize + 1,
+        witnesses: values.len() - circuit.public_inputs as usize - 1,
+    });
+    let directory = tempfile::tempdir().unwrap();
+    for tables in Tables::ALL {
+        let path = directory.path().join(file_name("theirs", tables));
+        for _ in ["built", "mapped"] {
+            let kernel = ready(&path, &key, &matrices, tables, &|_| {}).unwrap();
+            assert_eq!(kernel.prove(&values, blinding[0], blinding[1]), proof, "{tables}");
+        }
+        assert!(open(&path, &key, &matrices, tables).is_ok(), "the second one was mapped");
+    }
 
     // What the way through our key loses is one point of H; what it proves stays the same.
     let back = zkey_from_key(&key, &circuit).unwrap();

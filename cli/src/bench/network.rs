@@ -133,8 +133,7 @@ impl Stage {
         wait_for(&client, place)?;
         let prover = {
             let (proving, _) = keyfiles::development(app.progress)?;
-            Prover::new(proving)
-                .map_err(|error| Failure::from_error(Exit::Input, "proving-key", &error))?
+            keyfiles::with_tables(proving, app.tables, app.progress)?
         };
         let chain = genesis.chain_id();
         let mut load = Load::new(&genesis).map_err(failed)?;

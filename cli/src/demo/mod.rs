@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use placet_protocol::policy::Rule;
 use placet_protocol::transaction::{PublishedPolicy, TxId};
+use placet_prover::kernel::Tables;
 use placet_wallet::policy_file::{AssetTerms, describe};
 
 use crate::fail::Result;
@@ -62,6 +63,7 @@ pub fn run(
     data: Option<&Path>,
     export: Option<&Path>,
     json: bool,
+    tables: Tables,
     progress: Progress,
 ) -> Result<output::Report> {
     let begun = Instant::now();
@@ -73,7 +75,7 @@ pub fn run(
         "Four authorities assent to every transfer without learning who trades, how much, or why \
          they are eligible. Proofs, keys and the sanctions list are real; the people are invented.",
     );
-    let stage = Stage::set_up(&place, progress)?;
+    let stage = Stage::set_up(&place, tables, progress)?;
     let mut play = Play { stage, books: Books::default(), executed: Vec::new(), report };
     play.perform(export)?;
     play.finish(begun, json)

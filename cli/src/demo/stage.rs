@@ -16,6 +16,7 @@ use placet_protocol::transaction::asset::Registration;
 use placet_protocol::transaction::{PublishedPolicy, Transaction, TxId};
 use placet_protocol::transfer::Transfer;
 use placet_prover::Prover;
+use placet_prover::kernel::Tables;
 use placet_registry::sanctions::{OFAC_SDN_CSV, list_from_csv};
 use placet_wallet::account::Holding;
 use placet_wallet::agent::{Agent, Register};
@@ -132,10 +133,10 @@ impl Place {
 
 impl Stage {
     /// Keys, four authorities, clients with fresh keys, the OFAC list, two attestors.
-    pub fn set_up(place: &Place, progress: Progress) -> Result<Self> {
+    pub fn set_up(place: &Place, tables: Tables, progress: Progress) -> Result<Self> {
         let data = DataDir::new(Some(place.path.clone()))?;
         let genesis = local::init(&data, progress, "placet-demo", START)?;
-        let chain = Local::open(&data, progress, Some(START))?;
+        let chain = Local::open(&data, progress, tables, Some(START))?;
         let pin =
             genesis.circuits.first().ok_or_else(|| surprise("the network pins no circuit"))?;
         let prover = chain.prover(pin)?;

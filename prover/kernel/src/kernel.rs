@@ -77,6 +77,25 @@ impl Tables {
     }
 }
 
+impl std::str::FromStr for Tables {
+    type Err = UnknownTables;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTables> {
+        Self::ALL.into_iter().find(|tables| tables.name() == name).ok_or(UnknownTables)
+    }
+}
+
+impl std::fmt::Display for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no kind of tables has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tables are none, small or full")]
+pub struct UnknownTables;
+
 /// Why a key and matrices do not make a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
@@ -305,6 +324,11 @@ impl Kernel {
         self.source
     }
 
+    /// Places of the domain.
+    pub(crate) fn places(&self) -> usize {
+        self.quotient.size()
+    }
+
     pub(crate) fn queries(&self) -> &Queries {
         &self.queries
     }
@@ -488,12 +512,18 @@ impl Queries {
             return Err(KernelError::Infinity { query: "H" });
         }
         let c = finite(&wires);
-        Ok(Self {
+        let queries = Self {
             a: Query::build(tables, &key.a_query, a, &[], &report),
             b1: Query::build(tables, &key.b_g1_query, b1, &[], &report),
             b2: Query::build(tables, &key.b_g2_query, b2, &[], &report),
             c: Query::build(tables, &wires, c, &odd, &report),
-        })
+        };
+        // Some wires have no point.
+        let rest = expected.saturating_sub(done.load(Ordering::Relaxed));
+        if rest > 0 {
+            report(rest);
+        }
+        Ok(queries)
     }
 }
 

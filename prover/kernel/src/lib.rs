@@ -1,6 +1,8 @@
 //! A fast Groth16 prover over BN254 that knows nothing of circuits.
 
 pub mod engine;
+pub mod file;
+pub mod jacobian;
 pub mod kernel;
 pub mod lanes;
 pub mod mapping;
@@ -13,5 +15,5 @@ pub mod table;
 pub mod transform;
 
 pub use engine::Arithmetic;
-pub use kernel::{Kernel, KernelError, Matrices, OtherKernel, Prepared, Tables};
+pub use kernel::{Kernel, KernelError, Matrices, OtherKernel, Prepared, Tables, UnknownTables};
 pub use source::source;

@@ -2,10 +2,11 @@
 
 use ark_ec::CurveGroup;
 use ark_ec::short_weierstrass::{Affine, Projective};
-use ark_ff::AdditiveGroup;
+use ark_ff::Field;
 use rayon::prelude::*;
 
-use crate::lanes::Stored;
+use crate::jacobian::Jacobian;
+use crate::lanes::{Coordinate, Stored};
 use crate::msm::Windows;
 
 /// Bases doubled between two reports of progress and normalised at once.
@@ -31,22 +32,29 @@ pub fn build<P: Stored>(
         let next: Vec<P> = before
             .par_chunks(CHUNK)
             .flat_map_iter(|chunk| {
-                let shifted: Vec<Projective<P::Curve>> = chunk
-                    .iter()
-                    .map(|point| {
-                        let mut point = Projective::from(point.to_affine());
-                        for _ in 0..shift {
-                            point.double_in_place();
-                        }
-                        point
-                    })
-                    .collect();
                 progress(chunk.len());
-                // The group has odd prime order, so no multiple by a power of two is at infinity.
-                Projective::normalize_batch(&shifted).iter().map(finite).collect::<Vec<_>>()
+                shifted(chunk, shift)
             })
             .collect();
         points.extend_from_slice(&next);
     }
     points
+}
+
+/// `2^doublings` times each point.
+fn shifted<P: Stored>(points: &[P], doublings: usize) -> Vec<P> {
+    let one = Coordinate::<P>::ONE;
+    let mut points: Vec<Jacobian<Coordinate<P>>> = points
+        .iter()
+        .map(|point| {
+            let (x, y) = point.coordinates();
+            Jacobian { x, y, z: one }
+        })
+        .collect();
+    P::double(&mut points, doublings);
+    let points: Vec<Projective<P::Curve>> =
+        points.iter().map(|&Jacobian { x, y, z }| Projective { x, y, z }).collect();
+    // The group has odd prime order, so no multiple by a power of two is at infinity.
+    let finite = |point: &Affine<P::Curve>| P::from_affine(point).expect("multiples are finite");
+    Projective::normalize_batch(&points).iter().map(finite).collect()
 }

@@ -11,7 +11,7 @@ pub mod ifma;
 pub mod scalar;
 mod stored;
 
-pub use stored::{G1Stored, G2Stored, Stored};
+pub use stored::{Coordinate, G1Stored, G2Stored, Stored};
 
 /// An entry of a table with its sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

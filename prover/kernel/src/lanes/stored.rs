@@ -5,6 +5,9 @@ use ark_ec::AffineRepr;
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ff::{BigInt, Field};
 
+use crate::engine::Arithmetic;
+use crate::jacobian::{self, Jacobian};
+
 /// Coordinates of the points of a curve.
 pub type Coordinate<P> = <<P as Stored>::Curve as ark_ec::CurveConfig>::BaseField;
 
@@ -18,6 +21,11 @@ pub trait Stored: Copy + Send + Sync + 'static {
     fn new(x: Coordinate<Self>, y: Coordinate<Self>) -> Self;
     /// The coordinates.
     fn coordinates(&self) -> (Coordinate<Self>, Coordinate<Self>);
+
+    /// Doubles each point so many times.
+    fn double(points: &mut [Jacobian<Coordinate<Self>>], times: usize) {
+        jacobian::double_any(points, times);
+    }
 
     /// From a point; `None` for the one at infinity.
     fn from_affine(point: &Affine<Self::Curve>) -> Option<Self> {
@@ -61,6 +69,9 @@ impl Stored for G1Stored {
     #[inline(always)]
     fn coordinates(&self) -> (Fq, Fq) {
         (element(&self.0[..4]), element(&self.0[4..]))
+    }
+    fn double(points: &mut [Jacobian<Fq>], times: usize) {
+        jacobian::double_g1(Arithmetic::best(), points, times);
     }
 }
 
