@@ -5,6 +5,8 @@
 //! Afterwards the ledger makes the new root current, with [`crate::roots::Roots::advance`], or
 //! after an urgent revocation with [`crate::roots::Roots::advance_urgently`].
 
+use std::ops::Range;
+
 use ark_bn254::Fr;
 use placet_protocol::credential::{leaf, nobody, tombstone};
 use placet_protocol::field::{AttestorId, CredentialInner, RegistryRoot, to_bytes};
@@ -12,7 +14,8 @@ use placet_protocol::genesis::NetworkParams;
 use placet_protocol::merkle::{Path, REGISTRY_DEPTH};
 use placet_protocol::transaction::registry::UniquenessTags;
 use placet_protocol::transaction::{self, BadSequence};
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use rayon::prelude::*;
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::persons::{self, PersonError};
 use crate::store::{StoreError, Transaction, store_errors};
@@ -35,6 +38,8 @@ const SEQUENCES: SequenceTable = TableDefinition::new("credentials.sequences");
 const URGENT: UrgentTable = TableDefinition::new("credentials.urgent");
 const ISSUED: u8 = 0;
 const REVOKED: u8 = 1;
+/// Credentials whose leaves are hashed and appended together in a long list.
+const CHUNK: usize = 1 << 15;
 
 /// Why the registry refused a credential or a revocation.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +109,17 @@ impl From<TreeError> for CredentialError {
             TreeError::Store(error) => Self::Store(error),
         }
     }
+}
+
+/// Why a list of credentials was not issued to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("credential {place} of the list, counted from 0: {error}")]
+pub struct RefusedIssuance {
+    /// The place in the list of the one that was refused; those before it are issued.
+    pub place: usize,
+    /// Why.
+    #[source]
+    pub error: CredentialError,
 }
 
 /// A credential to be put into the registry by an authenticated attestor.
@@ -189,7 +205,7 @@ pub fn path(txn: &impl Transaction, index: u64) -> Result<Path<REGISTRY_DEPTH>, 
 }
 
 /// The leaves of a range of indices, cut off at [`len`]; revoked ones are TOMBSTONE.
-pub fn leaves(txn: &impl Transaction, range: std::ops::Range<u64>) -> Result<Vec<Fr>, StoreError> {
+pub fn leaves(txn: &impl Transaction, range: Range<u64>) -> Result<Vec<Fr>, StoreError> {
     TREE.leaves(txn, range)
 }
 
@@ -232,29 +248,152 @@ pub fn issue(
     issuance: &Issuance<'_>,
     now: u64,
 ) -> Result<u64, CredentialError> {
-    let &Issuance { attestor, sequence, inner, tags } = issuance;
-    if attestor == nobody() {
-        return Err(CredentialError::Nobody);
+    let mut pending = Pending::default();
+    let index = pending.issue(txn, issuance, now)?;
+    pending.append(txn)?;
+    Ok(index)
+}
+
+/// [`issue`] for many, in order; leaves and tree are hashed over all threads. Returns the indices.
+///
+/// # Errors
+/// That of the first credential that is refused, with its place in the list. Those before it are
+/// issued.
+pub fn issue_all(
+    txn: &WriteTransaction,
+    issuances: &[Issuance<'_>],
+    now: u64,
+) -> Result<Range<u64>, RefusedIssuance> {
+    let refused = |place: usize| move |error| RefusedIssuance { place, error };
+    let start = len(txn).map_err(|error| refused(0)(error.into()))?;
+    let mut place = 0;
+    let mut chunks = issuances.chunks(CHUNK);
+    let mut hashed = chunks.next().map(with_leaves);
+    while let Some((chunk, leaves)) = hashed.take() {
+        let (next, ahead) = (chunks.next(), &mut hashed);
+        // Leaves of the next chunk are hashed while this one is written, which takes one thread.
+        rayon::in_place_scope(|scope| {
+            if let Some(next) = next {
+                scope.spawn(move |_| *ahead = Some(with_leaves(next)));
+            }
+            let index = start + place as u64;
+            let (entered, ending) = enter_all(txn, chunk, &leaves, index, now);
+            TREE.append_batch(txn, &leaves[..entered])
+                .map_err(|error| refused(place)(error.into()))?;
+            place += entered;
+            ending.map_err(refused(place))
+        })?;
     }
-    check_sequence(txn, attestor, sequence)?;
-    let leaf = leaf(attestor, inner);
-    let key = to_bytes(&leaf);
-    if open(txn, LEAVES)?.get(&key)?.is_some() {
-        return Err(CredentialError::Duplicate);
+    Ok(start..start + place as u64)
+}
+
+fn with_leaves<'a, 'b>(chunk: &'a [Issuance<'b>]) -> (&'a [Issuance<'b>], Vec<Fr>) {
+    let leaf = |issuance: &Issuance<'_>| leaf(issuance.attestor, issuance.inner);
+    (chunk, chunk.par_iter().map(leaf).collect())
+}
+
+/// Enters credentials with their leaves from `index` on, up to the first that is refused. Returns
+/// how many, and the refusal.
+fn enter_all(
+    txn: &WriteTransaction,
+    issuances: &[Issuance<'_>],
+    leaves: &[Fr],
+    index: u64,
+    now: u64,
+) -> (usize, Result<(), CredentialError>) {
+    let mut tables = match Tables::open(txn) {
+        Ok(tables) => tables,
+        Err(error) => return (0, Err(error.into())),
+    };
+    for (place, (issuance, leaf)) in issuances.iter().zip(leaves).enumerate() {
+        if let Err(error) = tables.enter(txn, issuance, leaf, index + place as u64, now) {
+            return (place, Err(error));
+        }
     }
-    if len(txn)? >= Tree::<REGISTRY_DEPTH>::CAPACITY {
-        return Err(CredentialError::Full);
-    }
-    // The last check writes too; nothing behind it refuses.
-    if let Some(tags) = tags {
-        persons::bind(txn, tags, now)?;
+    (issuances.len(), Ok(()))
+}
+
+/// Issued credentials whose leaves are not in the tree yet, so that those of a whole block are
+/// appended together. Before [`Pending::append`] neither [`root`] nor [`len`], [`path`], [`leaves`]
+/// and [`revoke`] know of them.
+#[derive(Debug, Default)]
+pub struct Pending {
+    leaves: Vec<Fr>,
+}
+
+impl Pending {
+    /// [`issue`], but for the tree.
+    ///
+    /// # Errors
+    /// [`CredentialError`]; unless it is `Store`, nothing was written.
+    pub fn issue(
+        &mut self,
+        txn: &WriteTransaction,
+        issuance: &Issuance<'_>,
+        now: u64,
+    ) -> Result<u64, CredentialError> {
+        let leaf = leaf(issuance.attestor, issuance.inner);
+        let index = len(txn)? + self.leaves.len() as u64;
+        Tables::open(txn)?.enter(txn, issuance, &leaf, index, now)?;
+        self.leaves.push(leaf);
+        Ok(index)
     }
 
-    let index = TREE.append(txn, leaf)?;
-    open(txn, LEAVES)?.insert(&key, index)?;
-    open(txn, RECORDS)?.insert(index, (&attestor.to_bytes(), ISSUED))?;
-    open(txn, SEQUENCES)?.insert(&attestor.to_bytes(), sequence)?;
-    Ok(index)
+    /// Appends the leaves; nothing is pending behind it.
+    pub fn append(&mut self, txn: &WriteTransaction) -> Result<(), StoreError> {
+        let leaves = std::mem::take(&mut self.leaves);
+        TREE.append_batch(txn, &leaves).map(drop).map_err(|error| match error {
+            TreeError::Store(error) => error,
+            // There was room for each, and a leaf is a hash output.
+            TreeError::Full | TreeError::EmptyLeaf | TreeError::NoSuchLeaf => StoreError::Corrupt,
+        })
+    }
+}
+
+/// The tables that an issuance writes, beside the persons' and the tree.
+struct Tables<'t> {
+    records: Table<'t, u64, (Bytes, u8)>,
+    leaves: Table<'t, Bytes, u64>,
+    sequences: Table<'t, Bytes, u64>,
+}
+
+impl<'t> Tables<'t> {
+    fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let (records, leaves) = (open(txn, RECORDS)?, open(txn, LEAVES)?);
+        Ok(Self { records, leaves, sequences: open(txn, SEQUENCES)? })
+    }
+
+    /// Checks a credential that is to stand at `index` and writes everything but its leaf.
+    fn enter(
+        &mut self,
+        txn: &WriteTransaction,
+        issuance: &Issuance<'_>,
+        leaf: &Fr,
+        index: u64,
+        now: u64,
+    ) -> Result<(), CredentialError> {
+        if issuance.attestor == nobody() {
+            return Err(CredentialError::Nobody);
+        }
+        let attestor = issuance.attestor.to_bytes();
+        let last = self.sequences.get(&attestor)?.map_or(0, |entry| entry.value());
+        check_sequence(last, issuance.sequence)?;
+        let key = to_bytes(leaf);
+        if self.leaves.get(&key)?.is_some() {
+            return Err(CredentialError::Duplicate);
+        }
+        if index >= Tree::<REGISTRY_DEPTH>::CAPACITY {
+            return Err(CredentialError::Full);
+        }
+        // The last check writes too; nothing behind it refuses.
+        if let Some(tags) = issuance.tags {
+            persons::bind(txn, tags, now)?;
+        }
+        self.leaves.insert(&key, index)?;
+        self.records.insert(index, (&attestor, ISSUED))?;
+        self.sequences.insert(&attestor, issuance.sequence)?;
+        Ok(())
+    }
 }
 
 /// Replaces a credential by TOMBSTONE at block time `now`.
@@ -267,7 +406,7 @@ pub fn revoke(
     now: u64,
 ) -> Result<(), CredentialError> {
     let &Revocation { attestor, sequence, index, urgency } = revocation;
-    check_sequence(txn, attestor, sequence)?;
+    check_sequence(last_sequence(txn, attestor)?, sequence)?;
     let record = record(txn, index)?.ok_or(CredentialError::NoSuchCredential)?;
     if record.attestor != attestor {
         return Err(CredentialError::NotTheIssuer);
@@ -293,12 +432,7 @@ pub fn revoke(
     Ok(())
 }
 
-fn check_sequence(
-    txn: &WriteTransaction,
-    attestor: AttestorId,
-    sequence: u64,
-) -> Result<(), CredentialError> {
-    let last = last_sequence(txn, attestor)?;
+fn check_sequence(last: u64, sequence: u64) -> Result<(), CredentialError> {
     transaction::check_sequence(last, sequence).map_err(|bad| match bad {
         BadSequence::Replayed => CredentialError::Replayed,
         BadSequence::TooFar => CredentialError::SequenceTooFar,

@@ -20,9 +20,14 @@ type NodeKey = (u8, u64);
 type NodeBytes = &'static [u8; 32];
 
 const EIGHT: u64 = ARITY as u64;
-/// Inner nodes on one level from which hashing is spread over threads; one hash takes some tens
-/// of microseconds, far more than handing it to a thread.
+/// Inner nodes on one level from which hashing is spread over threads; one hash takes some twenty
+/// microseconds, far more than handing it to a thread.
 const PARALLEL_FROM: usize = 16;
+/// Levels of the pieces in which a long batch is appended. Memory beside the batch is that of two
+/// pieces with their inner nodes, 2.4 MB, however long the batch is.
+const PIECE_DEPTH: usize = 5;
+/// Leaves of a piece.
+const PIECE: u64 = 1 << (ARITY_BITS * PIECE_DEPTH);
 
 /// Why a tree operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +153,8 @@ impl<const D: usize> Tree<D> {
         Ok(self.append_batch(txn, &[leaf])?.start)
     }
 
-    /// Appends leaves in order, hashing each inner node once, and returns their indices.
+    /// Appends leaves in order, over all threads, and returns their indices. Each inner node is
+    /// hashed once, above whole pieces of 8^5 leaves once for each piece.
     ///
     /// # Errors
     /// [`TreeError::Full`], [`TreeError::EmptyLeaf`]; then nothing was appended.
@@ -165,24 +171,31 @@ impl<const D: usize> Tree<D> {
         if leaves.len() as u64 > Self::CAPACITY - start {
             return Err(TreeError::Full);
         }
-        if leaves.is_empty() {
-            return Ok(start..start);
-        }
+        let end = start + leaves.len() as u64;
 
-        let mut first = start;
-        let mut level = leaves.to_vec();
-        for height in 0..D {
-            // Nodes to the left under the first parent are in the store, nodes to the right empty.
-            let lead = (first % EIGHT) as usize;
-            let mut row = children(&nodes, height, first / EIGHT, start)?[..lead].to_vec();
-            write_level(&mut nodes, height, first, &level)?;
-            row.append(&mut level);
-            row.resize(row.len().next_multiple_of(ARITY), empty(height));
-            level = hash_level(&row);
-            first /= EIGHT;
+        // What completes the piece that was begun before.
+        let lead = (start.next_multiple_of(PIECE) - start).min(end - start) as usize;
+        let (lead, rest) = leaves.split_at(lead);
+        if !lead.is_empty() {
+            append_above::<D>(&mut nodes, start, 0, start, lead.to_vec())?;
         }
-        write_level(&mut nodes, D, first, &level)?;
-        Ok(start..start + leaves.len() as u64)
+        // A piece is hashed while the one before it is written: hashing wants all threads, and the
+        // store takes one.
+        let mut first = start + lead.len() as u64;
+        let mut pieces = rest.chunks(PIECE as usize);
+        let mut hashed = pieces.next().map(piece::<D>);
+        while let Some(levels) = hashed.take() {
+            let next = pieces.next();
+            let ahead = &mut hashed;
+            rayon::in_place_scope(|scope| {
+                if let Some(next) = next {
+                    scope.spawn(move |_| *ahead = Some(piece::<D>(next)));
+                }
+                append_piece::<D>(&mut nodes, first, levels)
+            })?;
+            first += PIECE;
+        }
+        Ok(start..end)
     }
 
     /// Replaces the leaf at `index` and returns the old one.
@@ -261,8 +274,55 @@ fn write_level(
     Ok(())
 }
 
-/// The parents of a row whose length is a multiple of eight.
-fn hash_level(row: &[Fr]) -> Vec<Fr> {
+/// Writes the nodes `level` of `height`, the first of which is at `first`, and every node above
+/// them, in a tree that had `len` leaves.
+fn append_above<const D: usize>(
+    nodes: &mut redb::Table<'_, NodeKey, NodeBytes>,
+    len: u64,
+    height: usize,
+    mut first: u64,
+    mut level: Vec<Fr>,
+) -> Result<(), StoreError> {
+    for height in height..D {
+        // Nodes to the left under the first parent are in the store, nodes to the right empty.
+        let lead = (first % EIGHT) as usize;
+        let mut row = children(nodes, height, first / EIGHT, len)?[..lead].to_vec();
+        write_level(nodes, height, first, &level)?;
+        row.append(&mut level);
+        level = hash_level(row, height);
+        first /= EIGHT;
+    }
+    write_level(nodes, D, first, &level)
+}
+
+/// The levels of a piece that begins at a multiple of its size, leaves first; its highest level,
+/// one node, stands last. In a tree lower than a piece all levels to the root.
+fn piece<const D: usize>(leaves: &[Fr]) -> Vec<Vec<Fr>> {
+    let mut levels = vec![leaves.to_vec()];
+    for height in 0..PIECE_DEPTH.min(D) {
+        levels.push(hash_level(levels[height].clone(), height));
+    }
+    levels
+}
+
+/// Writes a piece whose first leaf is at `first` behind the last leaf, and the nodes above it.
+fn append_piece<const D: usize>(
+    nodes: &mut redb::Table<'_, NodeKey, NodeBytes>,
+    first: u64,
+    mut levels: Vec<Vec<Fr>>,
+) -> Result<(), StoreError> {
+    let top = levels.pop().expect("a piece has its leaves");
+    let height = levels.len();
+    for (level, values) in levels.iter().enumerate() {
+        write_level(nodes, level, first >> (ARITY_BITS * level), values)?;
+    }
+    append_above::<D>(nodes, first, height, first >> (ARITY_BITS * height), top)
+}
+
+/// The parents of a row of nodes of `height`, of which the first is a first child; behind the last
+/// there are empty ones.
+fn hash_level(mut row: Vec<Fr>, height: usize) -> Vec<Fr> {
+    row.resize(row.len().next_multiple_of(ARITY), empty(height));
     let parent = |group: &[Fr]| node(group.try_into().expect("the groups have eight nodes"));
     if row.len() < PARALLEL_FROM * ARITY {
         row.chunks_exact(ARITY).map(parent).collect()

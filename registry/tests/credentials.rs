@@ -8,7 +8,9 @@ use placet_protocol::field::{AttestorId, CredentialInner};
 use placet_protocol::merkle::{REGISTRY_DEPTH, SparseTree};
 use placet_protocol::transaction::MAX_SEQUENCE_STEP;
 use placet_protocol::transaction::registry::{SubjectTag, UniquenessTags};
-use placet_registry::credentials::{self, CredentialError, Issuance, Quota, Revocation, Urgency};
+use placet_registry::credentials::{
+    self, CredentialError, Issuance, Pending, Quota, RefusedIssuance, Revocation, Urgency,
+};
 use placet_registry::persons::{self, PersonError};
 use placet_registry::roots::{NETWORK, Roots};
 use support::Store;
@@ -67,6 +69,83 @@ fn leaves_are_wrapped_with_the_attestor_that_was_authenticated() {
     assert_eq!((record.attestor, record.revoked), (attestor(2), false));
     assert_eq!(credentials::record(&txn, 2).unwrap(), None);
     assert!(matches!(credentials::path(&txn, 2), Err(CredentialError::NoSuchCredential)));
+}
+
+/// Credentials of two attestors in turns.
+fn issuances(count: u64) -> Vec<Issuance<'static>> {
+    (0..count)
+        .map(|i| Issuance {
+            attestor: attestor(1 + (i % 2) as u8),
+            sequence: 1 + i / 2,
+            inner: inner(100 + i),
+            tags: None,
+        })
+        .collect()
+}
+
+#[test]
+fn issuing_a_list_or_a_block_equals_issuing_one_by_one() {
+    let all = issuances(150);
+    let [single, list, block] = [(); 3].map(|()| Store::new());
+    for issuance in &all {
+        single.commit(|txn| credentials::issue(txn, issuance, NOW)).unwrap();
+    }
+    for part in [&all[..3], &all[3..], &all[..0]] {
+        list.commit(|txn| credentials::issue_all(txn, part, NOW)).unwrap();
+    }
+    block.commit(|txn| {
+        let mut pending = Pending::default();
+        for (issuance, index) in all.iter().zip(0..) {
+            assert_eq!(pending.issue(txn, issuance, NOW).unwrap(), index);
+        }
+        assert_eq!(credentials::len(txn).unwrap(), 0, "the tree comes last");
+        pending.append(txn).unwrap();
+        pending.append(txn).unwrap();
+    });
+    assert_eq!(state(&single), state(&list));
+    assert_eq!(state(&single), state(&block));
+    assert_eq!(credentials::len(&list.read()).unwrap(), 150);
+}
+
+#[test]
+fn a_list_is_issued_up_to_the_first_refusal() {
+    let mut all = issuances(40);
+    // The 31st is the first again.
+    all[30].inner = all[0].inner;
+    all[30].attestor = all[0].attestor;
+    let [single, list] = [(); 2].map(|()| Store::new());
+    for issuance in &all[..30] {
+        single.commit(|txn| credentials::issue(txn, issuance, NOW)).unwrap();
+    }
+    let refused = list.commit(|txn| credentials::issue_all(txn, &all, NOW));
+    assert!(matches!(
+        refused,
+        Err(RefusedIssuance { place: 30, error: CredentialError::Duplicate })
+    ));
+    assert_eq!(state(&single), state(&list));
+}
+
+#[test]
+fn what_waits_for_the_end_of_a_block_is_judged_like_the_rest() {
+    let store = Store::new();
+    let all = issuances(4);
+    store.commit(|txn| {
+        let mut pending = Pending::default();
+        pending.issue(txn, &all[0], NOW).unwrap();
+        let again = Issuance { sequence: 9, ..all[0] };
+        let old = Issuance { inner: inner(5), ..all[0] };
+        let nobody = Issuance { attestor: nobody(), ..all[2] };
+        let refused =
+            |pending: &mut Pending, issuance| pending.issue(txn, issuance, NOW).unwrap_err();
+        assert!(matches!(refused(&mut pending, &again), CredentialError::Duplicate));
+        assert!(matches!(refused(&mut pending, &old), CredentialError::Replayed));
+        assert!(matches!(refused(&mut pending, &nobody), CredentialError::Nobody));
+        assert_eq!(pending.issue(txn, &all[1], NOW).unwrap(), 1);
+        pending.append(txn).unwrap();
+    });
+    let list = Store::new();
+    list.commit(|txn| credentials::issue_all(txn, &all[..2], NOW)).unwrap();
+    assert_eq!(state(&store), state(&list));
 }
 
 #[test]

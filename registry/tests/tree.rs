@@ -14,6 +14,8 @@ use support::Store;
 const TREE: Tree<4> = Tree::new("tree");
 /// 8 slots: quickly full.
 const SMALL: Tree<1> = Tree::new("small");
+/// 262,144 slots: several pieces of a long batch.
+const LARGE: Tree<6> = Tree::new("large");
 /// The table as it lies on disk, to damage it.
 const ON_DISK: TableDefinition<'_, (u8, u64), &[u8; 32]> = TableDefinition::new("tree");
 
@@ -108,6 +110,34 @@ fn a_batch_equals_single_appends_across_the_parallel_threshold() {
     for index in 0..300 {
         assert_eq!(TREE.path(&single, index).unwrap(), TREE.path(&batch, index).unwrap());
     }
+}
+
+#[test]
+fn long_batches_equal_the_sparse_tree_wherever_they_begin_and_end() {
+    let store = Store::new();
+    // A piece has 32,768 leaves: begin within one, fill one exactly, cross several, end within one.
+    let leaves: Vec<Fr> = (1..=140_000).map(fr).collect();
+    let mut done = 0;
+    for len in [5, 32_763, 32_768, 1, 70_000, 4_463] {
+        let batch = &leaves[done..done + len];
+        let range = store.commit(|txn| LARGE.append_batch(txn, batch)).unwrap();
+        assert_eq!(range, done as u64..(done + len) as u64);
+        done += len;
+    }
+    assert_eq!(done, leaves.len());
+    let model = SparseTree::<6>::from_leaves(leaves.iter().copied());
+    let txn = store.read();
+    assert_eq!(LARGE.root(&txn).unwrap(), model.root());
+    assert_eq!(LARGE.leaves(&txn, 0..u64::MAX).unwrap(), leaves);
+    for index in [0, 4, 5, 32_767, 32_768, 65_535, 65_536, 65_537, 98_303, 131_072, 139_999] {
+        assert_eq!(LARGE.path(&txn, index).unwrap(), model.path(index), "leaf {index}");
+    }
+    drop(txn);
+    // What was appended in pieces goes on one by one.
+    store.commit(|txn| assert_eq!(LARGE.append(txn, fr(7)).unwrap(), 140_000));
+    let mut model = model;
+    model.set(140_000, fr(7));
+    assert_eq!(LARGE.root(&store.read()).unwrap(), model.root());
 }
 
 #[test]
