@@ -37,6 +37,7 @@ mod asset;
 mod agent;
 mod wallet;
 mod transfer;
+mod shell;
 mod circuit;
 mod evm;
 mod ceremony;

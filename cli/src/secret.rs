@@ -28,6 +28,11 @@ impl Passphrases {
         Self { descriptor, lines: None, used: 0 }
     }
 
+    /// Wipes what was read, where a command runs on for long; it is read again when it is needed.
+    pub fn forget(&mut self) {
+        (self.lines, self.used) = (None, 0);
+    }
+
     /// The passphrase of an existing keystore.
     pub fn known(&mut self, whose: &str) -> Result<Zeroizing<String>> {
         match self.descriptor {

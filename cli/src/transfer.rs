@@ -2,6 +2,7 @@
 //! moves units.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use placet_protocol::address::Address;
 use placet_protocol::circuit::{CircuitEntry, CircuitId};
@@ -10,7 +11,9 @@ use placet_protocol::statement::Statement;
 use placet_protocol::transfer::Transfer;
 use placet_prover::{Phase, ProofSeed, Prover};
 use placet_wallet::agent::Agent;
-use placet_wallet::holder::{Draft, LockConsent, Payment, PlanError, Prepared, Received, Request};
+use placet_wallet::holder::{
+    Draft, LockConsent, Payment, PlanError, Prepared, Received, Request, Start,
+};
 use placet_wallet::network::Submitted;
 use serde_json::json;
 
@@ -19,6 +22,7 @@ use crate::data::Name;
 use crate::fail::{Failure, Result};
 use crate::output::Report;
 use crate::refusals::{send_failure, sync_failure};
+use crate::shell::Background;
 use crate::wallet::{Wallet, genesis};
 use crate::{agent, lookup, time};
 
@@ -77,13 +81,58 @@ impl Wish {
     }
 }
 
+/// What proves: a prover once it was needed, and what was prepared for it.
+#[derive(Default)]
+pub struct Proving {
+    loaded: Option<(CircuitId, Arc<Prover<Transfer>>)>,
+    ahead: Option<Arc<Background>>,
+}
+
+impl Proving {
+    /// Proves from what `background` has prepared.
+    pub fn ahead(background: Arc<Background>) -> Self {
+        Self { loaded: None, ahead: Some(background) }
+    }
+
+    /// Loads a prover of a circuit that the next block accepts and whose key is at hand: the one
+    /// that was loaded before, or of the active ones the first whose key is there, those that became
+    /// active last first.
+    pub fn choose(&mut self, wallet: &Wallet) -> Result<(CircuitEntry, Arc<Prover<Transfer>>)> {
+        let known = wallet.holder.circuits()?;
+        let active = known.active(Transfer::NAME, wallet.holder.anchor()?.height + 1);
+        if let Some((id, prover)) = &self.loaded
+            && let Some(entry) = active.iter().find(|entry| entry.id == *id)
+        {
+            return Ok(((*entry).clone(), prover.clone()));
+        }
+        let mut missing = None;
+        for entry in active {
+            match wallet.chain.prover(&entry.pin()) {
+                Ok(found) => {
+                    let found = Arc::new(found);
+                    self.loaded = Some((entry.id, found.clone()));
+                    return Ok((entry.clone(), found));
+                }
+                Err(failure) => {
+                    missing.get_or_insert(failure.with(&format!("for circuit {}", entry.id)));
+                }
+            }
+        }
+        Err(missing.unwrap_or_else(|| PlanError::NoCircuit.into()))
+    }
+}
+
 /// Fulfils wishes one after the other and reports each.
-pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> Result<Report> {
-    let mut prover = None;
+pub fn run(
+    app: &mut App,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+    wishes: Vec<(String, Wish)>,
+) -> Result<Report> {
     let (mut lines, mut done) = (Vec::new(), Vec::new());
     for (title, wish) in wishes {
-        let fulfilled = fulfil(app, wallet, &mut prover, &wish);
-        let Done { delivery, submitted, circuit } =
+        let fulfilled = fulfil(app, wallet, proving, &wish);
+        let Done { delivery, submitted, circuit, start } =
             fulfilled.map_err(|failure| failure.after(done.len()))?;
         lines
             .push(format!("{title}\n  transaction {} in block {}", submitted.id, submitted.height));
@@ -97,6 +146,7 @@ pub fn run(app: &mut App, wallet: &mut Wallet, wishes: Vec<(String, Wish)>) -> R
         let mut entry = json!({
             "did": title, "transaction": submitted.id.to_string(), "height": submitted.height,
             "circuit": circuit.id.to_string(), "circuit_ends": circuit.deactivation,
+            "prepared": start == Start::Warm,
         });
         if matches!(wish, Wish::Send { .. }) {
             entry["delivery"] = json!(delivery.to_string());
@@ -118,13 +168,12 @@ struct Done {
     submitted: Submitted,
     /// What proved it.
     circuit: CircuitEntry,
+    /// Whether the proof was begun beforehand.
+    start: Start,
 }
 
-/// A prover that was loaded, with its circuit.
-type Loaded = Option<(CircuitId, Prover<Transfer>)>;
-
 /// One wish. The native check comes before the key is loaded: a refusal should not take seconds.
-fn fulfil(app: &mut App, wallet: &mut Wallet, prover: &mut Loaded, wish: &Wish) -> Result<Done> {
+fn fulfil(app: &mut App, wallet: &mut Wallet, proving: &mut Proving, wish: &Wish) -> Result<Done> {
     // Before the plan: what is planned has to be executed soon, and people type slowly.
     let agent = match wish {
         Wish::Redeem { asset, agent, .. } => {
@@ -134,47 +183,26 @@ fn fulfil(app: &mut App, wallet: &mut Wallet, prover: &mut Loaded, wish: &Wish) 
     };
     let request = wish.request(wallet.holder.anchor()?.time);
     let mut draft = plan(wallet, &request)?;
-    let circuit = choose(wallet, prover, &mut draft)?;
+    let (circuit, prover) = proving.choose(wallet)?;
+    draft.circuit = circuit.id;
     let mut prepared = prepare(wallet, draft)?;
     if let Some(agent) = agent {
         let (_, signature) = agent.countersign_redemption(&prepared.body)?;
         prepared = prepared.countersigned(signature);
     }
     let delivery = prepared.body.cm_delivery;
-    let submitted = prove_and_send(app, wallet, prover, &prepared)?;
-    Ok(Done { delivery, submitted, circuit })
-}
-
-/// Takes a circuit that the next block accepts and whose key is at hand: the one that was loaded
-/// before, or of the active ones the first whose key is there, those that became active last first.
-fn choose(wallet: &Wallet, prover: &mut Loaded, draft: &mut Draft) -> Result<CircuitEntry> {
-    let known = wallet.holder.circuits()?;
-    let active = known.active(Transfer::NAME, draft.anchor_height + 1);
-    let loaded = prover.as_ref().map(|(id, _)| *id);
-    if let Some(entry) = active.iter().find(|entry| Some(entry.id) == loaded) {
-        draft.circuit = entry.id;
-        return Ok((*entry).clone());
-    }
-    let mut missing = None;
-    for entry in active {
-        match wallet.chain.prover(&entry.pin()) {
-            Ok(found) => {
-                *prover = Some((entry.id, found));
-                draft.circuit = entry.id;
-                return Ok(entry.clone());
-            }
-            Err(failure) => {
-                missing.get_or_insert(failure.with(&format!("for circuit {}", entry.id)));
-            }
-        }
-    }
-    Err(missing.unwrap_or_else(|| PlanError::NoCircuit.into()))
+    let ahead = proving.ahead.as_deref();
+    let (submitted, start) = prove_and_send(app, wallet, &prover, ahead, &prepared)?;
+    Ok(Done { delivery, submitted, circuit, start })
 }
 
 /// Settles everything that receivers have accepted, and says how much and what stood against the
 /// rest: with an expired credential, say, it waits.
-pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<(usize, Option<PlanError>)> {
-    let mut prover = None;
+pub fn settle_all(
+    app: &mut App,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+) -> Result<(usize, Option<PlanError>)> {
     let mut settled = 0;
     let waiting = |wallet: &Wallet| {
         let mut accounts = wallet.holder.accounts().iter();
@@ -187,9 +215,10 @@ pub fn settle_all(app: &mut App, wallet: &mut Wallet) -> Result<(usize, Option<P
             Err(hindrance) => return Ok((settled, Some(hindrance))),
         };
         let mut draft = draft;
-        choose(wallet, &mut prover, &mut draft)?;
+        let (circuit, prover) = proving.choose(wallet)?;
+        draft.circuit = circuit.id;
         let prepared = prepare(wallet, draft)?;
-        prove_and_send(app, wallet, &prover, &prepared)?;
+        prove_and_send(app, wallet, &prover, proving.ahead.as_deref(), &prepared)?;
         settled += 1;
     }
     Ok((settled, None))
@@ -236,10 +265,10 @@ fn countersigner(
 fn prove_and_send(
     app: &App,
     wallet: &mut Wallet,
-    prover: &Loaded,
+    prover: &Prover<Transfer>,
+    ahead: Option<&Background>,
     prepared: &Prepared,
-) -> Result<Submitted> {
-    let (_, prover) = prover.as_ref().ok_or_else(|| Failure::from(PlanError::NoCircuit))?;
+) -> Result<(Submitted, Start)> {
     let working = app.progress.spinner("proving");
     let mut observe = |phase| {
         working.says(match phase {
@@ -249,7 +278,11 @@ fn prove_and_send(
             Phase::SelfVerify => "verifying the own proof",
         });
     };
-    let transaction = prepared.prove(prover, ProofSeed::from_os()?, &mut observe)?;
+    let seed = ProofSeed::from_os()?;
+    let (transaction, start) = match ahead {
+        Some(ahead) => ahead.prove(prover, prepared, seed, &mut observe)?,
+        None => (prepared.prove(prover, seed, &mut observe)?, Start::Cold),
+    };
     working.says("waiting for the authorities");
     let submitted = wallet
         .holder
@@ -257,5 +290,5 @@ fn prove_and_send(
         .map_err(|error| send_failure(&wallet.chain, error))?;
     drop(working);
     wallet.sync(app)?;
-    Ok(submitted)
+    Ok((submitted, start))
 }

@@ -46,6 +46,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "accept",
             "refund",
             "redeem",
+            "shell",
         ],
     ),
     ("attestor", &["new", "request", "admit", "challenge", "issue", "revoke", "list", "export"]),

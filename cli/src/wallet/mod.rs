@@ -17,15 +17,15 @@ use placet_wallet::seed::Phrase;
 use serde_json::json;
 
 pub use open::{Purpose, Wallet, genesis};
-pub use show::describe_claims;
+pub use show::{balance, credentials, deliveries, describe_claims};
 
 use crate::app::{App, fresh_phrase};
 use crate::data::{Name, Party, Public};
 use crate::fail::{Failure, Result};
 use crate::output::Report;
 use crate::secret::{self, Shown};
-use crate::transfer::{self, Wish};
-use crate::{amount, control, evidence, lookup, time};
+use crate::transfer::{self, Proving, Wish};
+use crate::{amount, control, evidence, lookup, shell, time};
 
 /// Which wallet.
 #[derive(Args)]
@@ -127,30 +127,15 @@ pub enum Command {
     Send {
         #[command(flatten)]
         which: Which,
-        /// The asset: its name, its id, or the beginning of its id
-        #[arg(long, short)]
-        asset: String,
-        /// The receiver: an address, or the name of a wallet in this data directory
-        #[arg(long, short)]
-        to: String,
-        /// How many units
-        amount: String,
-        /// After how long they can be taken back: 12h, 7d, … up to 48 days
-        #[arg(long, default_value = "7d", value_parser = time::duration, value_name = "DURATION")]
-        deadline: u64,
+        #[command(flatten)]
+        send: Send,
     },
     /// Accept a delivery: the one that is open, the one that is named, or all
     Accept {
         #[command(flatten)]
         which: Which,
-        /// The delivery: the beginning of its id; not needed if only one is open
-        delivery: Option<String>,
-        /// Accept every open delivery, one after the other
-        #[arg(long, conflicts_with = "delivery")]
-        all: bool,
-        /// Agree that units already held stay locked for longer
-        #[arg(long)]
-        longer_lock: bool,
+        #[command(flatten)]
+        accept: Accept,
     },
     /// Take a delivery back after its deadline
     Refund {
@@ -172,6 +157,42 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         agent: Option<Name>,
     },
+    /// Work on one wallet line by line, with most of the next proof computed beforehand
+    Shell {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        habits: shell::Habits,
+    },
+}
+
+/// What to send.
+#[derive(Args)]
+pub struct Send {
+    /// The asset: its name, its id, or the beginning of its id
+    #[arg(long, short)]
+    asset: String,
+    /// The receiver: an address, or the name of a wallet in this data directory
+    #[arg(long, short)]
+    to: String,
+    /// How many units
+    amount: String,
+    /// After how long they can be taken back: 12h, 7d, … up to 48 days
+    #[arg(long, default_value = "7d", value_parser = time::duration, value_name = "DURATION")]
+    deadline: u64,
+}
+
+/// What to accept.
+#[derive(Args)]
+pub struct Accept {
+    /// The delivery: the beginning of its id; not needed if only one is open
+    delivery: Option<String>,
+    /// Accept every open delivery, one after the other
+    #[arg(long, conflicts_with = "delivery")]
+    all: bool,
+    /// Agree that units already held stay locked for longer
+    #[arg(long)]
+    longer_lock: bool,
 }
 
 /// Runs one of them.
@@ -188,39 +209,43 @@ pub fn run(app: &mut App, command: &Command) -> Result<Report> {
         Command::Phrase { which, phrase_fd } => phrase(app, &which.wallet, *phrase_fd),
         Command::List => show::list(app),
         Command::Address { which } => address(app, &which.wallet),
-        Command::Sync { which, no_settle } => sync(app, &which.wallet, !no_settle),
-        Command::Balance { which } => show::balance(app, &which.wallet),
-        Command::Deliveries { which, all } => show::deliveries(app, &which.wallet, *all),
-        Command::Credentials { which } => show::credentials(app, &which.wallet),
+        Command::Sync { which, no_settle } => {
+            let purpose = if *no_settle { Purpose::Look } else { Purpose::Move };
+            let mut wallet = Wallet::open(app, &which.wallet, purpose)?;
+            sync(app, &mut wallet, &mut Proving::default(), !no_settle)
+        }
+        Command::Balance { which } => {
+            show::balance(&Wallet::open(app, &which.wallet, Purpose::Look)?)
+        }
+        Command::Deliveries { which, all } => {
+            show::deliveries(&Wallet::open(app, &which.wallet, Purpose::Look)?, *all)
+        }
+        Command::Credentials { which } => {
+            show::credentials(&Wallet::open(app, &which.wallet, Purpose::Look)?)
+        }
         Command::Answer { which, attestor_id, challenge } => {
             control::reply(app, &which.wallet, attestor_id, challenge)
         }
         Command::Receipt { id, out } => evidence::receipt(app, *id, out.as_deref()),
         Command::ImportCredential { which, file } => import(app, &which.wallet, file),
-        Command::Send { which, asset, to, amount, deadline } => {
-            send(app, &which.wallet, asset, to, amount, *deadline)
+        Command::Send { which, send: wish } => {
+            // An address that cannot be read is no reason to ask for a passphrase.
+            lookup::address(&app.data, &wish.to)?;
+            let mut wallet = Wallet::open(app, &which.wallet, Purpose::Move)?;
+            send(app, &mut wallet, &mut Proving::default(), wish)
         }
-        Command::Accept { which, delivery, all, longer_lock } => {
-            let mut open = Wallet::open(app, &which.wallet, Purpose::Move)?;
-            let chosen = open.open_deliveries(delivery.as_deref(), *all)?;
-            let consent = *longer_lock;
-            let wishes = chosen.into_iter().map(|received| {
-                let title =
-                    format!("accepted {}", open.units(received.asset, received.note.amount));
-                Ok((title, Wish::Accept { delivery: received, consent }))
-            });
-            let wishes = wishes.collect::<Result<Vec<_>>>()?;
-            transfer::run(app, &mut open, wishes)
+        Command::Accept { which, accept: wish } => {
+            let mut wallet = Wallet::open(app, &which.wallet, Purpose::Move)?;
+            accept(app, &mut wallet, &mut Proving::default(), wish)
         }
         Command::Refund { which, delivery } => {
-            let mut open = Wallet::open(app, &which.wallet, Purpose::Move)?;
-            let (asset, sent) = open.due_delivery(delivery.as_deref())?;
-            let title = format!("took back {}", open.units(asset, sent.note.amount));
-            transfer::run(app, &mut open, vec![(title, Wish::Refund { asset, delivery: sent.cm })])
+            let mut wallet = Wallet::open(app, &which.wallet, Purpose::Move)?;
+            refund(app, &mut wallet, &mut Proving::default(), delivery.as_deref())
         }
         Command::Redeem { which, asset, amount, agent } => {
             redeem(app, &which.wallet, asset, amount, agent.as_ref())
         }
+        Command::Shell { which, habits } => shell::run(app, &which.wallet, habits),
     }
 }
 
@@ -263,15 +288,20 @@ fn phrase(app: &mut App, name: &Name, descriptor: Option<u32>) -> Result<Report>
     }
 }
 
-fn address(app: &App, name: &Name) -> Result<Report> {
+/// Where a wallet receives.
+pub fn address(app: &App, name: &Name) -> Result<Report> {
     let home = app.data.home(Party::Wallet, name)?;
     let address = lookup::address(&app.data, &home.name.to_string())?.to_string();
     Ok(Report::new(address.clone(), json!({ "wallet": name.to_string(), "address": address })))
 }
 
-fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
-    let purpose = if settle { Purpose::Move } else { Purpose::Look };
-    let mut wallet = Wallet::open(app, name, purpose)?;
+/// What follows following: sends again what an interrupted command left, settles, and reports.
+pub fn sync(
+    app: &mut App,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+    settle: bool,
+) -> Result<Report> {
     let mut again = Vec::new();
     if settle && !wallet.holder.pending().is_empty() {
         // What an interrupted command left in the journal goes out again: it is executed now, or
@@ -288,7 +318,7 @@ fn sync(app: &mut App, name: &Name, settle: bool) -> Result<Report> {
         wallet.sync(app)?;
     }
     let (settled, hindrance) =
-        if settle { transfer::settle_all(app, &mut wallet)? } else { (0, None) };
+        if settle { transfer::settle_all(app, wallet, proving)? } else { (0, None) };
     let anchor = wallet.holder.anchor()?;
     let open = wallet.holder.received().iter().filter(|r| r.state == ReceivedState::Open).count();
     let mut lines = vec![format!("at block {}, {}", anchor.height, time::format(anchor.time))];
@@ -324,20 +354,48 @@ fn import(app: &mut App, name: &Name, file: &Path) -> Result<Report> {
     Ok(Report::new("imported", json!({ "wallet": name.to_string(), "imported": true })))
 }
 
-fn send(
+/// Sends units.
+pub fn send(
     app: &mut App,
-    name: &Name,
-    asset: &str,
-    to: &str,
-    units: &str,
-    deadline: u64,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+    send: &Send,
 ) -> Result<Report> {
-    let to = lookup::address(&app.data, to)?;
-    let mut wallet = Wallet::open(app, name, Purpose::Move)?;
-    let (asset, units) = asset_and_amount(&wallet, asset, units)?;
+    let to = lookup::address(&app.data, &send.to)?;
+    let (asset, units) = asset_and_amount(wallet, &send.asset, &send.amount)?;
     let title = format!("sent {}", wallet.units(asset, units.get()));
-    let wish = Wish::Send { asset, to, units, deadline };
-    transfer::run(app, &mut wallet, vec![(title, wish)])
+    let wish = Wish::Send { asset, to, units, deadline: send.deadline };
+    transfer::run(app, wallet, proving, vec![(title, wish)])
+}
+
+/// Accepts deliveries.
+pub fn accept(
+    app: &mut App,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+    accept: &Accept,
+) -> Result<Report> {
+    let chosen = wallet.open_deliveries(accept.delivery.as_deref(), accept.all)?;
+    let consent = accept.longer_lock;
+    let wishes = chosen.into_iter().map(|received| {
+        let title = format!("accepted {}", wallet.units(received.asset, received.note.amount));
+        (title, Wish::Accept { delivery: received, consent })
+    });
+    let wishes = wishes.collect();
+    transfer::run(app, wallet, proving, wishes)
+}
+
+/// Takes a delivery back.
+pub fn refund(
+    app: &mut App,
+    wallet: &mut Wallet,
+    proving: &mut Proving,
+    named: Option<&str>,
+) -> Result<Report> {
+    let (asset, sent) = wallet.due_delivery(named)?;
+    let title = format!("took back {}", wallet.units(asset, sent.note.amount));
+    let wish = Wish::Refund { asset, delivery: sent.cm };
+    transfer::run(app, wallet, proving, vec![(title, wish)])
 }
 
 fn redeem(
@@ -351,7 +409,7 @@ fn redeem(
     let (asset, units) = asset_and_amount(&wallet, asset, units)?;
     let title = format!("redeemed {}", wallet.units(asset, units.get()));
     let wish = Wish::Redeem { asset, units, agent: agent.cloned() };
-    transfer::run(app, &mut wallet, vec![(title, wish)])
+    transfer::run(app, &mut wallet, &mut Proving::default(), vec![(title, wish)])
 }
 
 fn asset_and_amount(wallet: &Wallet, asset: &str, units: &str) -> Result<(AssetId, NonZeroU64)> {

@@ -50,8 +50,12 @@ impl Wallet {
     /// Follows the network.
     pub fn sync(&mut self, app: &App) -> Result<view::Tip> {
         let task = app.progress.bar("following the ledger");
-        let mut show = |step: Step| task.at(step.height, step.of);
-        self.holder.sync(&self.chain, &mut show).map_err(|error| sync_failure(&self.chain, error))
+        self.follow(&mut |step| task.at(step.height, step.of))
+    }
+
+    /// The same with another display of progress, or none.
+    pub fn follow(&mut self, show: &mut dyn FnMut(Step)) -> Result<view::Tip> {
+        self.holder.sync(&self.chain, show).map_err(|error| sync_failure(&self.chain, error))
     }
 
     /// Smallest units as people write them, with the asset's name.

@@ -9,9 +9,9 @@ use placet_wallet::holder::{Received, ReceivedState};
 use placet_wallet::view;
 use serde_json::json;
 
-use super::open::{Purpose, Wallet};
+use super::open::Wallet;
 use crate::app::App;
-use crate::data::{Name, Party};
+use crate::data::Party;
 use crate::fail::Result;
 use crate::output::{Report, Table};
 use crate::{amount, time};
@@ -29,8 +29,7 @@ pub fn list(app: &App) -> Result<Report> {
 }
 
 /// What the wallet holds, per asset.
-pub fn balance(app: &mut App, name: &Name) -> Result<Report> {
-    let wallet = Wallet::open(app, name, Purpose::Look)?;
+pub fn balance(wallet: &Wallet) -> Result<Report> {
     let anchor = wallet.holder.anchor()?;
     let mut table = Table::new(
         &["asset", "id", "balance", "available", "in flight", "locked until"],
@@ -80,8 +79,7 @@ struct Line<'a> {
 }
 
 /// Deliveries to and from the wallet.
-pub fn deliveries(app: &mut App, name: &Name, all: bool) -> Result<Report> {
-    let wallet = Wallet::open(app, name, Purpose::Look)?;
+pub fn deliveries(wallet: &Wallet, all: bool) -> Result<Report> {
     let incoming = wallet.holder.received().iter().map(|received| {
         let (state, open) = match received.state {
             ReceivedState::Open => ("open", true),
@@ -124,8 +122,7 @@ pub fn deliveries(app: &mut App, name: &Name, all: bool) -> Result<Report> {
 }
 
 /// The wallet's credentials.
-pub fn credentials(app: &mut App, name: &Name) -> Result<Report> {
-    let wallet = Wallet::open(app, name, Purpose::Look)?;
+pub fn credentials(wallet: &Wallet) -> Result<Report> {
     let txn = wallet.holder.read()?;
     let attestors = view::attestors(&txn)?;
     let mut table = Table::new(&["kind", "attestor", "says", "expires", "state"], &[]);

@@ -6,11 +6,13 @@
 //! transaction again is safe: its position can be spent once.
 
 pub mod plan;
+pub mod ahead;
 pub mod state;
 
 use std::path::Path;
 
 use placet_protocol::address::Address;
+use placet_protocol::circuit::CircuitId;
 use placet_protocol::field::{AssetId, HolderId};
 use placet_protocol::genesis::{ChainId, Genesis};
 use placet_protocol::sealed::Credential;
@@ -19,6 +21,7 @@ use placet_protocol::wire::Wire;
 use placet_registry::store::StoreError;
 use redb::{Database, ReadTransaction};
 
+pub use ahead::{Guess, Preparation, Preparations, Start};
 pub use plan::{Draft, LockConsent, LockExtension, Payment, PlanError, Prepared, Request, Slot};
 pub use state::{HeldCredential, HolderState, Pending, Received, ReceivedState};
 
@@ -205,6 +208,15 @@ impl Holder {
     pub fn draft(&self, request: &Request) -> Result<Draft, PlanError> {
         let txn = self.read()?;
         self.state().draft(&txn, &self.client.anchor(&txn)?, request)
+    }
+
+    /// Guesses at the transactions that this holder could ask for next, against the newest block:
+    /// for each asset that it has a transfer, with the acceptance of each open delivery behind
+    /// them. For [`Preparations::keep`], after each sync; `circuit` is the one that the prover is
+    /// for, and `random` must be fresh.
+    pub fn guesses(&self, circuit: CircuitId, random: &[u8; 32]) -> Result<Vec<Guess>, StoreError> {
+        let txn = self.read()?;
+        self.state().guesses(&txn, &self.client.anchor(&txn)?, circuit, random)
     }
 
     /// Journals a transaction, then sends it and waits until it is final. Sync afterwards.
