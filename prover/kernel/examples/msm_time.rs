@@ -1,4 +1,4 @@
-//! Times sums over tables against arkworks' own.
+//! Times sums over tables against arkworks' own: CPU time of this thread, best of some rounds.
 use ark_bn254::{Fr, G1Projective, G2Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::PrimeField;
@@ -6,14 +6,18 @@ use ark_std::UniformRand;
 use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
 use placet_kernel::engine::*;
+use placet_kernel::lanes::Stored;
 use placet_kernel::msm::{Sorted, Table, Windows, multiply};
 use placet_kernel::table;
-use std::time::Instant;
+
+fn cpu() -> f64 {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 * 1e-6
+}
 
 fn main() {
     let rng = &mut StdRng::seed_from_u64(1);
-    let n = 30_000;
-    let windows = Windows { width: 15, stride: 1 };
+    let n: usize = std::env::args().nth(1).map_or(30_000, |n| n.parse().unwrap());
     let g = G1Projective::rand(rng);
     let h = G2Projective::rand(rng);
     let points: Vec<_> = (0..n)
@@ -32,29 +36,80 @@ fn main() {
     let bases2 = G2Projective::normalize_batch(&points2);
     let scalars: Vec<Fr> = (0..n).map(|_| Fr::rand(rng)).collect();
     let bigints: Vec<_> = scalars.iter().map(|s| s.into_bigint()).collect();
-    let t = Instant::now();
-    let t1 = table::build(windows, &bases, &|_| {});
-    let t2 = table::build(windows, &bases2, &|_| {});
-    println!("tables {:?}", t.elapsed());
-    let table = Table { windows, points: &t1[..] };
-    let table2 = Table { windows, points: &t2[..] };
     let time = |name: &str, f: &dyn Fn()| {
         let mut best = f64::MAX;
         for _ in 0..7 {
-            let t = Instant::now();
+            let t = cpu();
             f();
-            best = best.min(t.elapsed().as_secs_f64() * 1e3);
+            best = best.min(cpu() - t);
         }
         println!("{name}: {best:.1} ms");
     };
-    let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
-    time("sort", &|| drop(Sorted::new(windows, n, bigints.iter().copied().enumerate())));
-    time("ark g1", &|| drop(G1Projective::msm(&bases, &scalars)));
-    time("portable g1", &|| drop(multiply::<PortableG1>(&table, &sorted)));
-    time("adx g1", &|| drop(multiply::<AdxG1>(&table, &sorted)));
-    time("ifma g1", &|| drop(multiply::<IfmaG1>(&table, &sorted)));
-    time("ark g2", &|| drop(G2Projective::msm(&bases2, &scalars)));
-    time("portable g2", &|| drop(multiply::<PortableG2>(&table2, &sorted)));
-    time("adx g2", &|| drop(multiply::<AdxG2>(&table2, &sorted)));
-    time("ifma g2", &|| drop(multiply::<IfmaG2>(&table2, &sorted)));
+    if let Some(group) = std::env::args().nth(2) {
+        let windows = Windows { width: 15, stride: 1 };
+        let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
+        if group == "0" {
+            let windows = Windows { width: 8, stride: 1 };
+            let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
+            let points = table::build(windows, &bases, &|_| {});
+            (0..200).for_each(|_| {
+                time("ifma g1", &|| {
+                    multiply::<IfmaG1>(&Table { windows, points: &points[..] }, &sorted);
+                })
+            });
+        } else if group == "1" {
+            let points = table::build(windows, &bases, &|_| {});
+            (0..40).for_each(|_| {
+                time("ifma g1", &|| {
+                    multiply::<IfmaG1>(&Table { windows, points: &points[..] }, &sorted);
+                })
+            });
+        } else {
+            let points = table::build(windows, &bases2, &|_| {});
+            (0..20).for_each(|_| {
+                time("ifma g2", &|| {
+                    multiply::<IfmaG2>(&Table { windows, points: &points[..] }, &sorted);
+                })
+            });
+        }
+        return;
+    }
+    for width in [13, 14, 15, 16] {
+        let windows = Windows { width, stride: 1 };
+        let t1 = table::build(windows, &bases, &|_| {});
+        let t2 = table::build(windows, &bases2, &|_| {});
+        let table = Table { windows, points: &t1[..] };
+        let table2 = Table { windows, points: &t2[..] };
+        let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
+        println!("width {width}: {} adds", n * windows.digits());
+        time("sort", &|| drop(Sorted::new(windows, n, bigints.iter().copied().enumerate())));
+        run::<IfmaG1, IfmaG2>("ifma", &table, &table2, &sorted, &time);
+        if width == 15 {
+            run::<AdxG1, AdxG2>("adx", &table, &table2, &sorted, &time);
+            run::<PortableG1, PortableG2>("portable", &table, &table2, &sorted, &time);
+        }
+    }
+    time("ark g1", &|| {
+        let _ = G1Projective::msm(&bases, &scalars);
+    });
+    time("ark g2", &|| {
+        let _ = G2Projective::msm(&bases2, &scalars);
+    });
+}
+
+fn run<E1: Engine, E2: Engine>(
+    name: &str,
+    t1: &Table<'_, E1::Point>,
+    t2: &Table<'_, E2::Point>,
+    sorted: &Sorted,
+    time: &dyn Fn(&str, &dyn Fn()),
+) where
+    E1::Point: Stored,
+{
+    time(&format!("{name} g1"), &|| {
+        multiply::<E1>(t1, sorted);
+    });
+    time(&format!("{name} g2"), &|| {
+        multiply::<E2>(t2, sorted);
+    });
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::short_weierstrass::Affine;
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{BigInt, PrimeField, Zero};
+use ark_ff::{BigInt, PrimeField};
 use ark_groth16::{Proof, ProvingKey};
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -431,17 +431,9 @@ impl Kernel {
         let constraints = self.matrices.rows[0].len();
         assert_eq!(wires.len(), self.matrices.wires(), "one value each wire");
         assert_eq!((left.len(), right.len()), (constraints, constraints), "one value each row");
-        let padded = |rows: &[Fr], instance: &[Fr]| {
-            let mut values = Zeroizing::new(Vec::with_capacity(self.quotient.size()));
-            values.extend_from_slice(rows);
-            values.extend_from_slice(instance);
-            values.resize(self.quotient.size(), Fr::zero());
-            values
-        };
         // Behind the constraints one row each instance wire: x_i · 0 = 0.
-        let mut left = padded(left, &wires[..self.matrices.instance]);
-        let mut right = padded(right, &[]);
-        let odd = self.quotient.odd_products(&mut left, &mut right);
+        let left = Zeroizing::new([left, &wires[..self.matrices.instance]].concat());
+        let odd = self.quotient.odd_products(self.arithmetic, &left, right);
         let WireSums { a, b1, b2, c } = self.wire_sums(changes, &odd);
 
         let a = a + known.a + self.alpha_g1 + self.delta_g1 * r;
@@ -452,7 +444,7 @@ impl Kernel {
     }
 
     /// Sums over wires with these scalars, and in c over the odd places.
-    fn wire_sums(&self, scalars: &[(u32, BigInt<4>)], odd: &[Fr]) -> WireSums {
+    fn wire_sums(&self, scalars: &[(u32, BigInt<4>)], odd: &[BigInt<4>]) -> WireSums {
         match self.arithmetic {
             #[cfg(target_arch = "x86_64")]
             Arithmetic::Ifma => self.wire_sums_by::<IfmaG1, IfmaG2>(scalars, odd),
@@ -462,16 +454,16 @@ impl Kernel {
         }
     }
 
-    fn wire_sums_by<G1, G2>(&self, scalars: &[(u32, BigInt<4>)], odd: &[Fr]) -> WireSums
+    fn wire_sums_by<G1, G2>(&self, scalars: &[(u32, BigInt<4>)], odd: &[BigInt<4>]) -> WireSums
     where
         G1: Engine<Point = G1Stored>,
         G2: Engine<Point = G2Stored>,
     {
         let windows = self.tables.windows();
-        let g1 = |query: &Query<G1Stored>, odd: &[Fr]| {
+        let g1 = |query: &Query<G1Stored>, odd: &[BigInt<4>]| {
             let table = Table { windows, points: &query.points[..] };
             let more =
-                odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, x.into_bigint()));
+                odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, *x));
             let scalars = bases_of(scalars, &query.wires).chain(more);
             multiply::<G1>(&table, &Sorted::new(windows, table.bases(), scalars))
         };

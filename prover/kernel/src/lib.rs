@@ -2,6 +2,8 @@
 
 pub mod engine;
 pub mod file;
+#[cfg(target_arch = "x86_64")]
+mod fourier8;
 pub mod jacobian;
 pub mod kernel;
 pub mod lanes;

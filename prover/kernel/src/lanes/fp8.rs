@@ -36,6 +36,8 @@ pub trait Modulus: Field {
     const WORDS: BigInt<4>;
     /// `-1 / p` modulo 2^52.
     const INVERSE: u64;
+    /// Sixteen.
+    const SIXTEEN: Self;
     /// One sixteenth.
     const SIXTEENTH: Self;
     /// The words of the Montgomery form with radix 2^256.
@@ -48,6 +50,7 @@ macro_rules! modulus {
     ($field:ty, $config:ty, $sixteenth:literal) => {
         impl Modulus for $field {
             const WORDS: BigInt<4> = <$field as PrimeField>::MODULUS;
+            const SIXTEEN: Self = MontFp!("16");
             const SIXTEENTH: Self = MontFp!($sixteenth);
             const INVERSE: u64 = <$config as MontConfig<4>>::INV & MASK;
             #[inline(always)]
@@ -200,6 +203,12 @@ impl<F: Modulus> Fp8<F> {
         Self::from_elements([F::ONE; 8])
     }
 
+    /// The same element in all lanes, from what [`limbs`] gave; below p.
+    #[inline(always)]
+    pub fn all(limbs: [u64; LIMBS]) -> Self {
+        Self::of(each!(I of 5 => op::broadcast(limbs[I])))
+    }
+
     /// Zero in every lane.
     #[inline(always)]
     pub fn zero() -> Self {
@@ -345,6 +354,23 @@ impl<F: Modulus> Fp8<F> {
         Wide(t, PhantomData)
     }
 
+    /// The eight integers below p that the elements are. Takes any value below 84 p.
+    #[inline(always)]
+    pub fn integers(self) -> [BigInt<4>; 8] {
+        let mut wide = [op::zero(); 2 * LIMBS];
+        wide[..LIMBS].copy_from_slice(&self.0);
+        let columns = Wide::<F>(wide, PhantomData).montgomery().columns();
+        let words = each!(W of 4 => op::lanes(columns[W]));
+        each!(LANE of 8 => canonical::<F>(each!(W of 4 => words[W][LANE])))
+    }
+
+    /// Element k of each of eight vectors, as vector k.
+    #[inline(always)]
+    pub fn transpose(rows: [Self; 8]) -> [Self; 8] {
+        let limbs = each!(LIMB of 5 => transpose(each!(ROW of 8 => rows[ROW].0[LIMB])));
+        each!(COLUMN of 8 => Self::of(each!(LIMB of 5 => limbs[LIMB][COLUMN])))
+    }
+
     /// The eight elements. Takes any value below 84 p.
     #[inline(always)]
     pub fn elements(self) -> [F; 8] {
@@ -360,13 +386,32 @@ impl<F: Modulus> Fp8<F> {
     }
 }
 
-/// The element whose words in radix 2^260 these are; takes any value below 2^256.
+/// The integer modulo p.
 #[inline(always)]
-pub fn element<F: Modulus>(words: [u64; 4]) -> F {
+fn canonical<F: Modulus>(words: [u64; 4]) -> BigInt<4> {
     let mut words = BigInt(words);
     while words >= F::WORDS {
         words.sub_with_borrow(&F::WORDS);
     }
+    words
+}
+
+/// An element in radix 2^260, below p.
+pub fn limbs<F: Modulus>(element: F) -> [u64; LIMBS] {
+    let words = (element * F::SIXTEEN).words();
+    let word = |i: usize| words.get(i).copied().unwrap_or(0);
+    std::array::from_fn(|limb| {
+        let bit = limb * BITS as usize;
+        let (at, shift) = (bit / 64, bit % 64);
+        let wide = u128::from(word(at)) | u128::from(word(at + 1)) << 64;
+        (wide >> shift) as u64 & MASK
+    })
+}
+
+/// The element whose words in radix 2^260 these are; takes any value below 2^256.
+#[inline(always)]
+pub fn element<F: Modulus>(words: [u64; 4]) -> F {
+    let words = canonical::<F>(words);
     // Read in radix 2^256, x·2^260 stands for 16 x.
     F::from_words(words.0).expect("below the modulus") * F::SIXTEENTH
 }
