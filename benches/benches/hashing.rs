@@ -1,5 +1,5 @@
-//! One Poseidon permutation per width that the protocol uses: ours, and the sponge of
-//! ark-crypto-primitives with the same parameters.
+//! One Poseidon permutation per width that the protocol uses: ours, the sponge of
+//! ark-crypto-primitives with the same parameters, and light-poseidon.
 #![allow(missing_docs)] // the macros of criterion
 
 use std::hint::black_box;
@@ -8,6 +8,7 @@ use ark_bn254::Fr;
 use ark_crypto_primitives::sponge::poseidon::{PoseidonConfig, PoseidonSponge};
 use ark_crypto_primitives::sponge::{CryptographicSponge, FieldBasedCryptographicSponge};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use light_poseidon::{Poseidon, PoseidonHasher};
 use placet_protocol::poseidon::{FULL_ROUNDS, Parameters, cells};
 
 fn sponge(inputs: usize) -> PoseidonSponge<Fr> {
@@ -39,6 +40,13 @@ fn hashing(criterion: &mut Criterion) {
                     sponge.squeeze_native_field_elements(1)
                 });
             });
+            // It has constants for twelve inputs.
+            if $n < light_poseidon::MAX_X5_LEN {
+                let mut light = Poseidon::<Fr>::new_circom($n).expect("at most twelve inputs");
+                group.bench_function(BenchmarkId::new("light-poseidon", $n), |bencher| {
+                    bencher.iter(|| light.hash(black_box(&inputs)));
+                });
+            }
         })*};
     }
     widths!(1, 2, 3, 4, 5, 6, 8, 9, 12, 16);

@@ -5,6 +5,7 @@
 //! run only.
 
 pub mod flood;
+pub mod hashing;
 pub mod load;
 pub mod network;
 pub mod prover;

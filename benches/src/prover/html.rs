@@ -82,12 +82,14 @@ fn shown(results: &Results) -> Vec<&Measurement> {
 fn one(page: &mut String, measured: &Measurement) {
     let name = match measured.circuit {
         Circuit::Transfer => "One hidden transfer".to_owned(),
-        Circuit::Merkle { .. } => format!("A Merkle path that fills 2^{} rows", measured.size),
+        Circuit::Merkle { .. } => {
+            format!("A Merkle path that fills 2<sup>{}</sup> rows", measured.size)
+        }
     };
     let plural = if measured.threads == 1 { "" } else { "s" };
     let _ = write!(
         page,
-        "<h2>{name}</h2><p class=\"note\">{} constraints in 2^{} rows, {} witness variables, {} \
+        "<h2>{name}</h2><p class=\"note\">{} constraints in 2<sup>{}</sup> rows, {} witness variables, {} \
          entries; {} thread{plural}.</p>",
         measured.constraints,
         measured.size,

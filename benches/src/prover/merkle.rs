@@ -201,7 +201,7 @@ pub fn values(size: u32, known: usize, attempt: u64) -> Assignment {
     for level in 0..levels {
         let attempt = if level < known { 0 } else { attempt };
         let sibling = element("bench sibling", attempt << 32 | level as u64);
-        let bit = Fr::from(level as u64 * 0x9e37_79b9 >> 7 & 1);
+        let bit = Fr::from(((level as u64 * 0x9e37_79b9) >> 7) & 1);
         let swap = bit * (sibling - node);
         wires.extend([bit, sibling, swap]);
         left.extend([bit, bit]);

@@ -354,7 +354,8 @@ impl<'a> Stage<'a> {
             let name = prover.name();
             progress(&format!("{}: counting the instructions of {name}", self.case.circuit));
             let out = self.plan.directory.join(format!("{}-{name}.callgrind", self.case.circuit));
-            let words = self.words(Role::Prove(prover));
+            let mut words = self.words(Role::Prove(prover));
+            words.push("--counted".into());
             let program = self.plan.worker.0.as_os_str();
             let (instructions, proof) = callgrind::count(name, program, &words, &out)?;
             let proof = read_proof(&proof);

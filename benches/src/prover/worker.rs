@@ -62,6 +62,8 @@ pub struct Worker {
     pub key: PathBuf,
     /// Memory for tables.
     pub tables: Tables,
+    /// Whether it runs in valgrind.
+    pub counted: bool,
 }
 
 /// Nobody listens any more: there is nothing left to do.
@@ -80,6 +82,10 @@ impl Worker {
         }
     }
 
+    fn watch(&self) -> Stopwatch {
+        if self.counted { Stopwatch::wall_only() } else { Stopwatch::start() }
+    }
+
     fn serve(
         &self,
         input: &mut impl BufRead,
@@ -90,7 +96,7 @@ impl Worker {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
         let mut rng = StdRng::from_seed(seed);
-        let watch = Stopwatch::start();
+        let watch = self.watch();
         let engine = match self.role {
             Role::Prove(prover) => Some(Engine::new(prover, &case, self.tables)?),
             Role::Verify => None,
@@ -101,7 +107,9 @@ impl Worker {
             version: None,
         };
         let ahead = match &engine {
-            Some(Engine::Ours(ours)) => Some(ours.prepare(&case.values(&statement, 0)?)),
+            Some(Engine::Ours(ours)) if !self.counted => {
+                Some(ours.prepare(&case.values(&statement, 0)?))
+            }
             _ => None,
         };
         if say(&ready).is_err() {
@@ -115,7 +123,7 @@ impl Worker {
             }
             let reply = match (serde_json::from_str(&line), &engine) {
                 (Ok(Request::Prove), Some(engine)) => {
-                    let watch = Stopwatch::start();
+                    let watch = self.watch();
                     let values = case.values(&statement, 1)?;
                     let witness_ms = Some(watch.elapsed().wall_ms);
                     let [r, s] = [(); 2].map(|()| Fr::rand(&mut rng));
@@ -123,8 +131,13 @@ impl Worker {
                     Reply::Proof { took: watch.elapsed(), witness_ms, proof: write_proof(&proof) }
                 }
                 (Ok(Request::Warm), Some(Engine::Ours(ours))) => {
-                    let ahead = ahead.as_ref().expect("ours is prepared");
-                    let watch = Stopwatch::start();
+                    let Some(ahead) = &ahead else {
+                        return Err(BenchError::Refused {
+                            prover: "ours".into(),
+                            reason: "nothing is prepared where instructions are counted".into(),
+                        });
+                    };
+                    let watch = self.watch();
                     let values = case.values(&statement, 1)?;
                     let witness_ms = Some(watch.elapsed().wall_ms);
                     let [r, s] = [(); 2].map(|()| Fr::rand(&mut rng));

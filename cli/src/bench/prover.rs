@@ -118,12 +118,20 @@ pub struct Process {
     key: PathBuf,
     #[arg(long)]
     tables: Tables,
+    #[arg(long)]
+    counted: bool,
 }
 
 /// Is a prover's process: answers on standard output what is asked on standard input.
 pub fn work(arguments: &Process) -> Report {
-    let Process { role, circuit, key, tables } = arguments;
-    let worker = Worker { role: *role, circuit: *circuit, key: key.clone(), tables: *tables };
+    let Process { role, circuit, key, tables, counted } = arguments;
+    let worker = Worker {
+        role: *role,
+        circuit: *circuit,
+        key: key.clone(),
+        tables: *tables,
+        counted: *counted,
+    };
     worker.run(std::io::stdin().lock(), std::io::stdout().lock());
     Report::silent()
 }
