@@ -97,8 +97,8 @@ where
 }
 
 /// Whether every one of `items` is good. For those to whom one bad proof is reason enough to refuse
-/// all: nothing is looked for after the one equation, and nothing at all is computed if a proof is
-/// malformed. An empty batch is good.
+/// all: nothing is looked for after the one equation, and the equation is not computed if a proof is
+/// malformed, unless it is so by a B outside of its subgroup. An empty batch is good.
 ///
 /// # Errors
 /// The operating system's, if it gave no randomness: nothing was decided.

@@ -122,6 +122,18 @@ fn times(a: &Limbs, b: &Limbs) -> Wide {
     out
 }
 
+/// `a + b`, less q·2^256 if that is not below it. Both must be.
+#[inline(always)]
+fn plus_wide(a: &Wide, b: &Wide) -> Wide {
+    let (mut out, mut carry) = ([0; 8], false);
+    for i in 0..8 {
+        (out[i], carry) = a[i].carrying_add(b[i], carry);
+    }
+    let high = reduce_once([out[4], out[5], out[6], out[7]]);
+    out[4..].copy_from_slice(&high);
+    out
+}
+
 /// `a − b`; if that is negative, plus q·2^256.
 #[inline(always)]
 fn minus_wide(a: &Wide, b: &Wide) -> Wide {
@@ -178,18 +190,57 @@ pub fn xi(a: &Fq2) -> Fq2 {
     )
 }
 
-/// A product in Fq2 = Fq(u), u² = −1, after Karatsuba: three products, two reductions.
+/// A product in Fq2 before its reduction: both coefficients times 2^256, below q·2^256.
+#[derive(Clone, Copy)]
+pub struct Product2 {
+    real: Wide,
+    imaginary: Wide,
+}
+
+/// A product in Fq2 = Fq(u), u² = −1, after Karatsuba: three products in place of four.
 ///
 /// `cross` is `(a0 + a1)(b0 + b1)`, below 4q², which is below q·2^256; less `a0 b0` and `a1 b1`
 /// it is `a0 b1 + a1 b0`, not negative.
-#[inline]
-pub fn mul2(a: &Fq2, b: &Fq2) -> Fq2 {
+#[inline(always)]
+pub fn product2(a: &Fq2, b: &Fq2) -> Product2 {
     let (a0, a1, b0, b1) = (limbs(&a.c0), limbs(&a.c1), limbs(&b.c0), limbs(&b.c1));
     let low = times(a0, b0);
     let high = times(a1, b1);
     let cross = times(&plus(a0, a1), &plus(b0, b1));
     let imaginary = minus_wide(&minus_wide(&cross, &low), &high);
-    Fq2::new(reduce(minus_wide(&low, &high)), reduce(imaginary))
+    Product2 { real: minus_wide(&low, &high), imaginary }
+}
+
+impl Product2 {
+    /// A sum.
+    #[inline(always)]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            real: plus_wide(&self.real, &other.real),
+            imaginary: plus_wide(&self.imaginary, &other.imaginary),
+        }
+    }
+
+    /// A difference.
+    #[inline(always)]
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            real: minus_wide(&self.real, &other.real),
+            imaginary: minus_wide(&self.imaginary, &other.imaginary),
+        }
+    }
+
+    /// The element.
+    #[inline(always)]
+    pub fn reduce(self) -> Fq2 {
+        Fq2::new(reduce(self.real), reduce(self.imaginary))
+    }
+}
+
+/// A product in Fq2: three products, two reductions.
+#[inline]
+pub fn mul2(a: &Fq2, b: &Fq2) -> Fq2 {
+    product2(a, b).reduce()
 }
 
 /// A square in Fq2: `(a0 + a1)(a0 − a1)` and `2 a0 a1`.
@@ -259,6 +310,9 @@ mod tests {
                 for j in 0..samples.len() {
                     let y = Fq2::new(samples[(i + j) % samples.len()], samples[j]);
                     assert_eq!(mul2(&x, &y), x * y);
+                    let (product, square) = (product2(&x, &y), product2(&y, &y));
+                    assert_eq!(product.plus(&square).reduce(), x * y + y * y);
+                    assert_eq!(product.minus(&square).reduce(), x * y - y * y);
                     assert_eq!((add2(&x, &y), sub2(&x, &y)), (x + y, x - y));
                 }
             }
