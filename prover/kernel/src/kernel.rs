@@ -462,8 +462,7 @@ impl Kernel {
         let windows = self.tables.windows();
         let g1 = |query: &Query<G1Stored>, odd: &[BigInt<4>]| {
             let table = Table { windows, points: &query.points[..] };
-            let more =
-                odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, *x));
+            let more = odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, *x));
             let scalars = bases_of(scalars, &query.wires).chain(more);
             multiply::<G1>(&table, &Sorted::new(windows, table.bases(), scalars))
         };

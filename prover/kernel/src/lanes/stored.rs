@@ -23,9 +23,7 @@ pub trait Stored: Copy + Send + Sync + 'static {
     fn coordinates(&self) -> (Coordinate<Self>, Coordinate<Self>);
 
     /// Doubles each point so many times.
-    fn double(points: &mut [Jacobian<Coordinate<Self>>], times: usize) {
-        jacobian::double_any(points, times);
-    }
+    fn double(points: &mut [Jacobian<Coordinate<Self>>], times: usize);
 
     /// From a point; `None` for the one at infinity.
     fn from_affine(point: &Affine<Self::Curve>) -> Option<Self> {
@@ -90,6 +88,9 @@ impl Stored for G2Stored {
     fn coordinates(&self) -> (Fq2, Fq2) {
         let [a, b, c, d] = [0, 4, 8, 12].map(|at| element(&self.0[at..at + 4]));
         (Fq2::new(a, b), Fq2::new(c, d))
+    }
+    fn double(points: &mut [Jacobian<Fq2>], times: usize) {
+        jacobian::double_g2(Arithmetic::best(), points, times);
     }
 }
 
