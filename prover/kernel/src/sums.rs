@@ -52,7 +52,10 @@ pub fn sum_entries<'s, L: Lanes>(
     scratch: &'s mut Scratch<L>,
 ) -> Result<&'s [L::Partial], SameX> {
     let Scratch { left, right, to, now, .. } = scratch;
-    (left.clear(), right.clear(), to.clear(), now.clear());
+    left.clear();
+    right.clear();
+    to.clear();
+    now.clear();
     scratch.counts.clear();
     let Some(filler) = entries.first() else { return Ok(&[]) };
     let filler = L::single(table, *filler);
@@ -107,7 +110,9 @@ pub fn sum_partial<'s, L: Lanes>(
 fn levels<L: Lanes>(scratch: &mut Scratch<L>) -> Result<&[L::Partial], SameX> {
     let Scratch { before, at, to, counts, now, next, .. } = scratch;
     while counts.iter().any(|count| *count > 1) {
-        (at.clear(), to.clear(), next.clear());
+        at.clear();
+        to.clear();
+        next.clear();
         let mut from = 0;
         for count in counts.iter_mut() {
             for _ in 0..*count / 2 {

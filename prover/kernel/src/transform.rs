@@ -129,7 +129,7 @@ fn evaluate(
         // Butterflies with the same power behind each other, since several are done at once.
         let place = |butterfly: usize| (butterfly % blocks) * length + butterfly / blocks;
         let power = |butterfly: usize| blocks * (2 * (butterfly / blocks) + shift);
-        let done: Vec<(Vec<Jacobian<Fq>>, Vec<Jacobian<Fq>>)> = (0..(n / 2).div_ceil(CHUNK))
+        let done: Vec<[Vec<Jacobian<Fq>>; 2]> = (0..(n / 2).div_ceil(CHUNK))
             .into_par_iter()
             .map(|chunk| {
                 let range = chunk * CHUNK..(n / 2).min((chunk + 1) * CHUNK);
@@ -140,10 +140,10 @@ fn evaluate(
                 let by: Vec<&Multiplier> = range.skip(ones).map(|b| &powers[power(b)]).collect();
                 multiply(arithmetic, &mut right[ones..], &by);
                 sums_and_differences(arithmetic, &mut left, &mut right);
-                (left, right)
+                [left, right]
             })
             .collect();
-        for (chunk, (left, right)) in done.iter().enumerate() {
+        for (chunk, [left, right]) in done.iter().enumerate() {
             for (i, (left, right)) in left.iter().zip(right).enumerate() {
                 let at = place(chunk * CHUNK + i);
                 (points[at], points[at + half]) = (*left, *right);

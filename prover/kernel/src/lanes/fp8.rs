@@ -104,6 +104,7 @@ pub mod op {
 
     macro_rules! wrap {
         ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty = $body:expr;)*) => {$(
+            /// The instruction of this name.
             #[inline(always)]
             pub fn $name($($arg: $ty),*) -> $out {
                 // SAFETY: inlined only into code that runs after `available` said yes, which
