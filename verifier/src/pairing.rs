@@ -446,8 +446,8 @@ mod tests {
         }
     }
 
-    /// One point of each prime order is a proof for all points: the groups of these orders are
-    /// cyclic, so a walk that spares one of their points spares all.
+    /// One point of each prime order is a proof for all points: each of these primes divides the
+    /// order of the twist once, so a walk that kills none of these points kills none of their multiples.
     #[test]
     fn points_of_every_prime_order_but_r_are_refused_alone_and_on_top_of_a_member() {
         let h = g2::Config::COFACTOR;
