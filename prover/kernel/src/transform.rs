@@ -52,26 +52,47 @@ pub fn transform(
     let zero = G1Projective::zero();
     let mut wires = vec![zero; instance];
     wires.extend(l.iter().map(|point| G1Projective::from(*point)));
-    // Most entries of C are one or minus one; the others cost a multiplication.
-    let one = Fr::one();
-    let terms: Vec<(usize, G1Projective)> = c
-        .par_iter()
-        .zip(&even)
-        .flat_map_iter(|(row, point)| {
-            row.iter().map(move |(value, wire)| {
-                let term = match *value {
-                    value if value == one => (*point).into(),
-                    value if value == -one => (-*point).into(),
-                    value => *point * value,
-                };
-                (*wire, term)
-            })
-        })
-        .collect();
-    for (wire, term) in terms {
+    // Entries of one need no multiplication.
+    let mut others = Vec::new();
+    for (row, point) in c.iter().zip(&even) {
+        for (value, wire) in row {
+            match value.is_one() {
+                true => wires[*wire] += point,
+                false => others.push((*wire, *point, *value)),
+            }
+        }
+    }
+    for (wire, term) in others.par_chunks(CHUNK).flat_map_iter(products).collect::<Vec<_>>() {
         wires[wire] += term;
     }
     Transformed { odd, wires: G1Projective::normalize_batch(&wires) }
+}
+
+/// Points with their wires, times their values.
+fn products(terms: &[(usize, G1Affine, Fr)]) -> Vec<(usize, G1Projective)> {
+    let by: Option<Vec<Multiplier>> =
+        terms.iter().map(|(_, _, value)| Multiplier::new(*value)).collect();
+    let Some(by) = by else {
+        return terms.iter().map(|(wire, point, value)| (*wire, *point * value)).collect();
+    };
+    let mut points: Vec<_> = terms.iter().map(|(_, point, _)| jacobian(point)).collect();
+    multiply(Arithmetic::best(), &mut points, &by.iter().collect::<Vec<_>>());
+    let products = terms.iter().zip(points).map(|((wire, point, value), product)| {
+        match product.z == Fq::ZERO {
+            // Zero, or a case that the formulas do not cover.
+            true => (*wire, *point * value),
+            false => (*wire, projective(&product)),
+        }
+    });
+    products.collect()
+}
+
+fn jacobian(point: &G1Affine) -> Jacobian<Fq> {
+    Jacobian { x: point.x, y: point.y, z: Fq::one() }
+}
+
+fn projective(&Jacobian { x, y, z }: &Jacobian<Fq>) -> G1Projective {
+    G1Projective { x, y, z }
 }
 
 /// The points of the odd places and the D, by formulas that do not hold for all points; `None` where
@@ -90,8 +111,7 @@ fn quick(h: &[G1Affine], progress: &(dyn Fn(usize) + Sync)) -> Option<[Vec<G1Aff
     let by_2n = Multiplier::new(domain.size_inv())?;
 
     let generator = G1Affine::generator();
-    let mut points: Vec<Jacobian<Fq>> =
-        h.iter().chain([&generator]).map(|q| Jacobian { x: q.x, y: q.y, z: Fq::one() }).collect();
+    let mut points: Vec<Jacobian<Fq>> = h.iter().chain([&generator]).map(jacobian).collect();
     points.par_chunks_mut(CHUNK).for_each(|points| {
         multiply(arithmetic, points, &vec![&by_2n; points.len()]);
     });
@@ -160,8 +180,7 @@ fn affine(points: &[Jacobian<Fq>]) -> Option<Vec<G1Affine>> {
     if points.iter().any(|point| point.z == Fq::ZERO) {
         return None;
     }
-    let points: Vec<G1Projective> =
-        points.iter().map(|&Jacobian { x, y, z }| G1Projective { x, y, z }).collect();
+    let points: Vec<G1Projective> = points.iter().map(projective).collect();
     Some(G1Projective::normalize_batch(&points))
 }
 
@@ -206,6 +225,11 @@ mod tests {
         for h in [vec![point; 7], [point, -point, double].repeat(5)] {
             let found = transform(&h, &[], &Vec::new(), 0, &|_| {});
             assert_eq!(found.odd, complete(&h)[0]);
+        }
+        let values = [Fr::zero(), Fr::one(), -Fr::one(), Fr::from(7u8), Fr::rand(&mut rng)];
+        let terms = values.map(|value| (3, point, value));
+        for ((wire, found), value) in products(&terms).into_iter().zip(values) {
+            assert_eq!((wire, found), (3, point * value));
         }
         // Exceptions are found, not only avoided.
         assert_eq!(quick(&[G1Affine::generator(); 7], &|_| {}), None);
