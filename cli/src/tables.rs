@@ -21,9 +21,9 @@ pub enum Command {
     List,
     /// Build those of a key now rather than before its first proof: some seconds, once
     ///
-    /// --tables says which. For a circuit of 2^15 rows, as `transfer`: `full` takes about 165 MB and
-    /// proves fastest; `small` 40 MB, for a proof that takes a sixth longer; `none` 10 MB, the points
-    /// alone, two fifths longer. Processes share the memory.
+    /// --tables says which. For a circuit of 2^15 rows, as `transfer`: `full` takes about 170 MB and
+    /// proves fastest; `small` 40 MB and `none` 10 MB, the points alone, for proofs that take up to
+    /// two fifths longer. Processes share the memory.
     Build {
         #[command(flatten)]
         keys: Keys,
