@@ -91,7 +91,7 @@ pub(crate) fn issue(
         inner: message.inner,
         tags: message.tags.as_ref(),
     };
-    let index = credentials::issue(txn, &issuance, context.time)?;
+    let index = journal.credentials.issue(txn, &issuance, context.time)?;
     journal.note(b"credential-issued", &index.to_be_bytes());
     Ok(())
 }
@@ -113,6 +113,8 @@ pub(crate) fn revoke(
         index: message.leaf,
         urgency: if message.urgent { Urgency::Urgent(quota) } else { Urgency::Ordinary },
     };
+    // The credential may be one of this block.
+    journal.credentials.append(txn)?;
     credentials::revoke(txn, &revocation, context.time)?;
     journal.note(b"credential-revoked", &message.leaf.to_be_bytes());
     if message.urgent {

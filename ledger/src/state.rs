@@ -411,6 +411,8 @@ pub(crate) struct Journal {
     /// Leaves that the block appends to the note tree, all at its end: hashing them together costs
     /// a fraction of hashing them one transaction at a time.
     notes: Vec<Commitment>,
+    /// Credentials of the block that are not in the registry's tree yet, for the same reason.
+    pub(crate) credentials: credentials::Pending,
 }
 
 impl Journal {
@@ -421,7 +423,7 @@ impl Journal {
         hasher.update(previous);
         hasher.update(height.to_le_bytes());
         hasher.update(time.to_le_bytes());
-        Self { hasher, notes: Vec::new() }
+        Self { hasher, notes: Vec::new(), credentials: credentials::Pending::default() }
     }
 
     fn record(&mut self, part: &[u8]) {
@@ -469,8 +471,9 @@ impl Journal {
         self.notes.len() as u64
     }
 
-    /// Appends the block's note leaves.
+    /// Appends the block's note leaves, and the credentials that wait.
     pub(crate) fn append_pending(&mut self, txn: &WriteTransaction) -> Result<(), StoreError> {
+        self.credentials.append(txn)?;
         let leaves: Vec<_> = self.notes.drain(..).map(|leaf| leaf.get()).collect();
         NOTES.append_batch(txn, &leaves).map(drop).map_err(|error| match error {
             placet_registry::tree::TreeError::Store(error) => error,

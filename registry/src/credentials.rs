@@ -5,6 +5,7 @@
 //! Afterwards the ledger makes the new root current, with [`crate::roots::Roots::advance`], or
 //! after an urgent revocation with [`crate::roots::Roots::advance_urgently`].
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ark_bn254::Fr;
@@ -305,12 +306,16 @@ fn enter_all(
         Ok(tables) => tables,
         Err(error) => return (0, Err(error.into())),
     };
-    for (place, (issuance, leaf)) in issuances.iter().zip(leaves).enumerate() {
-        if let Err(error) = tables.enter(txn, issuance, leaf, index + place as u64, now) {
-            return (place, Err(error));
+    let mut ending = Ok(());
+    let mut entered = 0;
+    for (issuance, leaf) in issuances.iter().zip(leaves) {
+        ending = tables.enter(txn, issuance, leaf, index + entered as u64, now);
+        if ending.is_err() {
+            break;
         }
+        entered += 1;
     }
-    (issuances.len(), Ok(()))
+    (entered, tables.close().map_err(CredentialError::from).and(ending))
 }
 
 /// Issued credentials whose leaves are not in the tree yet, so that those of a whole block are
@@ -334,7 +339,9 @@ impl Pending {
     ) -> Result<u64, CredentialError> {
         let leaf = leaf(issuance.attestor, issuance.inner);
         let index = len(txn)? + self.leaves.len() as u64;
-        Tables::open(txn)?.enter(txn, issuance, &leaf, index, now)?;
+        let mut tables = Tables::open(txn)?;
+        tables.enter(txn, issuance, &leaf, index, now)?;
+        tables.close()?;
         self.leaves.push(leaf);
         Ok(index)
     }
@@ -350,20 +357,24 @@ impl Pending {
     }
 }
 
-/// The tables that an issuance writes, beside the persons' and the tree.
+/// The tables that an issuance writes, beside the persons' and the tree. To be closed, also behind
+/// a refusal.
 struct Tables<'t> {
     records: Table<'t, u64, (Bytes, u8)>,
     leaves: Table<'t, Bytes, u64>,
     sequences: Table<'t, Bytes, u64>,
+    /// Last sequence numbers of attestors seen since the opening; written once at the end.
+    last: BTreeMap<[u8; 32], u64>,
 }
 
 impl<'t> Tables<'t> {
     fn open(txn: &'t WriteTransaction) -> Result<Self, StoreError> {
         let (records, leaves) = (open(txn, RECORDS)?, open(txn, LEAVES)?);
-        Ok(Self { records, leaves, sequences: open(txn, SEQUENCES)? })
+        Ok(Self { records, leaves, sequences: open(txn, SEQUENCES)?, last: BTreeMap::new() })
     }
 
-    /// Checks a credential that is to stand at `index` and writes everything but its leaf.
+    /// Checks a credential that is to stand at `index` and writes everything but its leaf and,
+    /// before [`Tables::close`], the sequence number.
     fn enter(
         &mut self,
         txn: &WriteTransaction,
@@ -376,22 +387,37 @@ impl<'t> Tables<'t> {
             return Err(CredentialError::Nobody);
         }
         let attestor = issuance.attestor.to_bytes();
-        let last = self.sequences.get(&attestor)?.map_or(0, |entry| entry.value());
+        let last = match self.last.get(&attestor) {
+            Some(last) => *last,
+            None => self.sequences.get(&attestor)?.map_or(0, |entry| entry.value()),
+        };
         check_sequence(last, issuance.sequence)?;
         let key = to_bytes(leaf);
-        if self.leaves.get(&key)?.is_some() {
+        if index >= Tree::<REGISTRY_DEPTH>::CAPACITY {
+            let known = self.leaves.get(&key)?.is_some();
+            return Err(if known { CredentialError::Duplicate } else { CredentialError::Full });
+        }
+        // One search for looking and writing; what was there before is put back.
+        let before = self.leaves.insert(&key, index)?.map(|entry| entry.value());
+        if let Some(before) = before {
+            self.leaves.insert(&key, before)?;
             return Err(CredentialError::Duplicate);
         }
-        if index >= Tree::<REGISTRY_DEPTH>::CAPACITY {
-            return Err(CredentialError::Full);
+        if let Some(tags) = issuance.tags
+            && let Err(error) = persons::bind(txn, tags, now)
+        {
+            self.leaves.remove(&key)?;
+            return Err(error.into());
         }
-        // The last check writes too; nothing behind it refuses.
-        if let Some(tags) = issuance.tags {
-            persons::bind(txn, tags, now)?;
-        }
-        self.leaves.insert(&key, index)?;
         self.records.insert(index, (&attestor, ISSUED))?;
-        self.sequences.insert(&attestor, issuance.sequence)?;
+        self.last.insert(attestor, issuance.sequence);
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<(), StoreError> {
+        for (attestor, sequence) in &self.last {
+            self.sequences.insert(attestor, *sequence)?;
+        }
         Ok(())
     }
 }

@@ -316,8 +316,10 @@ fn refused_tags_leave_nothing_behind() {
     assert!(matches!(with(1, 1, 12), Err(CredentialError::Replayed)));
     assert!(matches!(with(3, 2, 10), Err(CredentialError::Duplicate)));
     assert_eq!(persons::holder(&store.read(), &[3; 32]).unwrap(), None);
-    // An investor credential, without tags, is free to name the same person.
-    issue(&store, 1, 2, 13).unwrap();
+    // The one whose tags were refused, now without any: nothing remembers it, and an investor
+    // credential is free to name the same person.
+    assert_eq!(issue(&store, 1, 2, 11).unwrap(), 1);
+    assert_eq!(credentials::len(&store.read()).unwrap(), 2);
 }
 
 #[test]

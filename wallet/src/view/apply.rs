@@ -12,7 +12,7 @@ use placet_protocol::transaction::asset::{Registration, asset_id};
 use placet_protocol::transaction::registry::{Admission, Issue, Revoke};
 use placet_protocol::transaction::{AuthorityChange, NumberedChange, Transaction};
 use placet_protocol::wire::Wire;
-use placet_registry::credentials::{self, CredentialError, Issuance, Revocation, Urgency};
+use placet_registry::credentials::{self, CredentialError, Issuance, Pending, Revocation, Urgency};
 use placet_registry::tree::TreeError;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -38,12 +38,13 @@ pub fn apply<E: From<ViewError>>(
     let making = validators(txn, network, epoch).map_err(ViewError::from)?;
     network.check(&tip, &making, certified)?;
     let block = &certified.block;
-    let mut leaves = Vec::new();
     let first = NOTES.len(txn).map_err(ViewError::from)?;
+    let mut leaves = Leaves { first, notes: Vec::new(), credentials: Pending::default() };
     for entry in &block.entries {
-        apply_entry(txn, network, block, &entry.transaction, first, &mut leaves, follower)?;
+        apply_entry(txn, network, block, &entry.transaction, &mut leaves, follower)?;
     }
-    NOTES.append_batch(txn, &leaves).map_err(|error| match error {
+    leaves.credentials.append(txn).map_err(ViewError::from)?;
+    NOTES.append_batch(txn, &leaves.notes).map_err(|error| match error {
         TreeError::Full => ViewError::NotesFull,
         TreeError::Store(error) => ViewError::Store(error),
         TreeError::EmptyLeaf | TreeError::NoSuchLeaf => {
@@ -64,27 +65,36 @@ pub fn apply<E: From<ViewError>>(
     Ok(())
 }
 
-/// Applies one transaction. Note leaves are collected and appended once a block.
+/// Leaves of a block's trees, collected and appended together.
+struct Leaves {
+    /// Index of the block's first note leaf.
+    first: u64,
+    notes: Vec<Fr>,
+    credentials: Pending,
+}
+
+/// Applies one transaction, but for appending its leaves.
 fn apply_entry<E: From<ViewError>>(
     txn: &WriteTransaction,
     network: &Network,
     block: &Block,
     transaction: &Transaction,
-    first: u64,
-    leaves: &mut Vec<Fr>,
+    leaves: &mut Leaves,
     follower: &mut dyn FnMut(&Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let height = block.header.height;
-    let leaf = first + leaves.len() as u64;
-    leaves.extend(transaction.note_leaves().iter().map(Commitment::get));
+    let leaf = leaves.first + leaves.notes.len() as u64;
+    leaves.notes.extend(transaction.note_leaves().iter().map(Commitment::get));
     match transaction {
         Transaction::AdmitAttestor(tx) => admit(txn, &tx.admission, height)?,
         Transaction::IssueCredential(tx) => {
             let issue = &tx.message;
-            let index = append_credential(txn, issue, block)?;
+            let index = append_credential(txn, &mut leaves.credentials, issue, block)?;
             follower(&Event::Issued { index, issue })?;
         }
         Transaction::RevokeCredential(tx) => {
+            // The credential may be one of this block.
+            leaves.credentials.append(txn).map_err(ViewError::from)?;
             replace_credential(txn, &tx.message, block)?;
             follower(&Event::Revoked { revoke: &tx.message })?;
         }
@@ -214,6 +224,7 @@ fn admit(txn: &WriteTransaction, admission: &Admission, admitted_at: u64) -> Res
 
 fn append_credential(
     txn: &WriteTransaction,
+    pending: &mut Pending,
     issue: &Issue,
     block: &Block,
 ) -> Result<u64, ViewError> {
@@ -224,8 +235,8 @@ fn append_credential(
         inner: issue.inner,
         tags: None,
     };
-    let index = credentials::issue(txn, &issuance, block.header.time)
-        .map_err(|error| refused(error, block))?;
+    let index =
+        pending.issue(txn, &issuance, block.header.time).map_err(|error| refused(error, block))?;
     open(txn, LEAVES)?.insert(&to_bytes(&issue.leaf()), index)?;
     Ok(index)
 }
