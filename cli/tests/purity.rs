@@ -29,6 +29,8 @@ const BANS: &[Ban] = &[
         excepted: &[
             "params/src/file.rs",
             "params/src/transcript.rs",
+            "prover/kernel/src/file.rs",
+            "prover/kernel/src/mapping.rs",
             "setup/src/cache.rs",
             "setup/src/ceremony/finalize.rs",
             "snarkjs/src/lib.rs",
@@ -58,8 +60,8 @@ const BANS: &[Ban] = &[
 
 /// Everything below the programs.
 const CRATES: &[&str] = &[
-    "protocol", "circuits", "params", "snarkjs", "setup", "prover", "verifier", "evm", "registry",
-    "ledger", "wallet",
+    "protocol", "circuits", "params", "snarkjs", "setup", "prover", "prover/kernel", "verifier", "evm",
+    "registry", "ledger", "wallet",
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
