@@ -15,6 +15,7 @@ pub mod poseidon;
 pub mod position;
 pub mod transfer;
 
+pub mod density;
 pub mod interpreter;
 pub mod rows;
 mod slopes;
