@@ -1,7 +1,8 @@
 //! The circuit of `transfer` accepts every branch, has one shape, and agrees with the native check.
 
 use ark_relations::gr1cs::ConstraintSystem;
-use placet_circuits::circuit::{Record, Shape, blank_shape, synthesize};
+use placet_circuits::circuit::{Record, Shape, blank_shape, matrices, synthesize};
+use placet_circuits::density::Density;
 use placet_circuits::transfer::synthesize_traced;
 use placet_protocol::example::{Branches, Example};
 use placet_protocol::transfer::Transfer;
@@ -47,7 +48,15 @@ fn clauses_cover_all_rows() {
     assert!(satisfied(&example));
 }
 
-/// Counts per clause and the digest of the matrices, as pinned in `circuits/transfer.shape.txt`.
+fn density() -> Density {
+    let (public, witness) = <Transfer as placet_circuits::Circuit>::blank();
+    let cs = synthesize::<Transfer>(&public, &witness, Record::Constraints).unwrap();
+    let (instance, witnesses) = (cs.num_instance_variables(), cs.num_witness_variables());
+    Density::of(&matrices(&cs).unwrap(), instance, witnesses)
+}
+
+/// Counts per clause, what the queries of a key hold and the digest of the matrices, as pinned in
+/// `circuits/transfer.shape.txt`.
 /// Keys belong to a digest: whoever changes the circuit on purpose copies what this test prints,
 /// and knows that every key, parameter file and running network is left behind.
 #[test]
@@ -64,6 +73,20 @@ fn the_shape_is_the_pinned_one() {
     writeln!(text, "{:<26}{:>6}", "instance variables", shape.public_inputs + 1).unwrap();
     writeln!(text, "{:<26}{:>6}", "rows", shape.rows).unwrap();
     writeln!(text, "{:<26}{:>6}", "witness variables", shape.witnesses).unwrap();
+    let points = density();
+    let [in_a, in_b, in_c] = points.entries;
+    for (name, count) in [
+        ("non-zero entries of A", in_a),
+        ("non-zero entries of B", in_b),
+        ("non-zero entries of C", in_c),
+        ("points of A in G1", points.a),
+        ("points of B in G1", points.b),
+        ("points of B in G2", points.b),
+        ("points of L in G1", points.l),
+        ("points of H in G1", points.h),
+    ] {
+        writeln!(text, "{name:<26}{count:>6}").unwrap();
+    }
     let digest: String = shape.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(text, "digest {digest}").unwrap();
     let pinned = include_str!("../transfer.shape.txt");
