@@ -241,7 +241,19 @@ fn circuit_statistics_have_their_stable_shape() {
     let stats = scene.json(&["circuit", "stats"]);
     let [transfer] = stats.as_array().unwrap().as_slice() else { panic!("one statement") };
     let keys: Vec<_> = transfer.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["clauses", "digest", "public_inputs", "rows", "statement", "witnesses"]);
+    let known = [
+        "clauses",
+        "digest",
+        "entries",
+        "points",
+        "public_inputs",
+        "rows",
+        "statement",
+        "witnesses",
+    ];
+    assert_eq!(keys, known);
+    assert_eq!(transfer["points"]["b_g1"], transfer["points"]["b_g2"]);
+    assert_eq!(transfer["points"]["l_g1"], transfer["witnesses"]);
     assert_eq!(transfer["statement"], "transfer");
     assert_eq!(transfer["public_inputs"], 17);
     let rows = transfer["rows"].as_u64().unwrap();
