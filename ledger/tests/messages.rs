@@ -10,6 +10,7 @@ use placet_ledger::{ApplyError, Backend, Refusal};
 use placet_protocol::Fr;
 use placet_protocol::field::{AssetId, AttestorId, Nullifier};
 use placet_protocol::keys::SecretKey;
+use placet_protocol::merkle::{REGISTRY_DEPTH, SparseTree};
 use placet_protocol::signing::SigningKey;
 use placet_protocol::transaction::asset::{Freeze, Officer, Pause, Release, Rotation};
 use placet_protocol::transaction::registry::{SubjectTag, UniquenessTags};
@@ -66,6 +67,36 @@ fn credentials_are_issued_and_revoked_by_their_attestor_in_sequence() {
     world.accept(vec![world.revoke(6, 0, false)]);
     assert_eq!(world.refusal(world.revoke(7, 0, false)), Some(Refusal::AlreadyRevoked));
     assert!(world.ledger.view().unwrap().credential(0).unwrap().unwrap().revoked);
+}
+
+#[test]
+fn credentials_of_one_block_are_those_of_several() {
+    // Issued, revoked in the block that issued them, and issued behind that.
+    let script = |world: &mut World| {
+        vec![
+            world.sanctions(1, false),
+            world.issue(1, None),
+            world.issue(2, None),
+            world.revoke(3, 1, true),
+            world.issue(4, None),
+            world.revoke(5, 0, false),
+            world.issue(6, None),
+        ]
+    };
+    let [mut one, mut several] = [(); 2].map(|()| World::memory());
+    let txs = script(&mut one);
+    one.accept(txs);
+    for tx in script(&mut several) {
+        several.accept(vec![tx]);
+    }
+    let [one, several] = [&one, &several].map(|world| world.ledger.view().unwrap());
+    assert_eq!(one.credentials().unwrap(), 4);
+    let leaves = one.registry_leaves(0..9).unwrap();
+    assert_eq!(leaves, several.registry_leaves(0..9).unwrap());
+    let model = SparseTree::<REGISTRY_DEPTH>::from_leaves(leaves);
+    for view in [one, several] {
+        assert_eq!(view.roots().unwrap().registry.get(), model.root());
+    }
 }
 
 #[test]
