@@ -167,7 +167,9 @@ pub enum Command {
 }
 
 /// What to send.
+// The command of the same name is a group already.
 #[derive(Args)]
+#[group(skip)]
 pub struct Send {
     /// The asset: its name, its id, or the beginning of its id
     #[arg(long, short)]
@@ -183,7 +185,9 @@ pub struct Send {
 }
 
 /// What to accept.
+// The command of the same name is a group already.
 #[derive(Args)]
+#[group(skip)]
 pub struct Accept {
     /// The delivery: the beginning of its id; not needed if only one is open
     delivery: Option<String>,
