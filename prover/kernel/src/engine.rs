@@ -15,41 +15,50 @@ use crate::lanes::scalar::Scalar;
 use crate::lanes::{G1Stored, G2Stored, Lanes, Signed, Stored};
 use crate::sums::{self, SameX, Scratch};
 
-/// Which instructions to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Arithmetic {
+/// Which instructions to use: only what [`Arithmetic::available`] found on this processor can be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Arithmetic(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
     /// Those that every processor has.
     Portable,
-    /// x86-64 with BMI2 and ADX: multiplications that leave the flags alone.
-    Adx,
     /// x86-64 with AVX-512 IFMA: eight multiplications at once.
+    #[cfg(target_arch = "x86_64")]
     Ifma,
 }
 
+impl std::fmt::Debug for Arithmetic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Arithmetic {
+    /// What every processor can do.
+    pub const PORTABLE: Self = Self(Kind::Portable);
+
     /// All that this processor can do, the best one last.
     pub fn available() -> Vec<Self> {
-        let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("adx") {
-                all.push(Self::Adx);
-            }
-            if crate::lanes::fp8::available() {
-                all.push(Self::Ifma);
-            }
+        if crate::lanes::fp8::available() {
+            return vec![Self::PORTABLE, Self(Kind::Ifma)];
         }
-        all
+        vec![Self::PORTABLE]
     }
 
     /// The best that this processor can do.
     pub fn best() -> Self {
         *Self::available().last().expect("the portable one is always there")
     }
+
+    pub(crate) fn kind(self) -> Kind {
+        self.0
+    }
 }
 
 /// Sums of groups of points by one kind of arithmetic in one group.
-pub trait Engine {
+pub(crate) trait Engine {
     /// Its coordinates.
     type Lanes: Lanes<Point = Self::Point>;
     /// Its points.
@@ -62,16 +71,19 @@ pub trait Engine {
         counts: &[u32],
     ) -> Sums<PartialOf<Self>>;
 
+    /// Wipes what this thread's sums left in memory: digits of scalars, which are secret.
+    fn wipe();
+
     /// As [`Self::sum_entries`], of points that were summed before.
     fn sum_partial(points: &[PartialOf<Self>], counts: &[u32]) -> Sums<PartialOf<Self>>;
 }
 
 /// What an engine's sums are made of.
-pub type PartialOf<E> = <<E as Engine>::Lanes as Lanes>::Partial;
+pub(crate) type PartialOf<E> = <<E as Engine>::Lanes as Lanes>::Partial;
 
 /// The groups whose sum is a finite point, in order, and their sums.
 #[derive(Clone, Debug, Default)]
-pub struct Sums<P> {
+pub(crate) struct Sums<P> {
     /// Numbers of groups.
     pub groups: Vec<u32>,
     /// As many points.
@@ -85,7 +97,8 @@ impl<P: Copy> Sums<P> {
     }
 }
 
-/// Sums by formulas that hold for all points.
+/// Sums by formulas that hold for all points. Not to be called with the scratch memory borrowed:
+/// while normalising waits for other threads, this one may take up another block.
 fn complete<L: Lanes>(
     points: impl Iterator<Item = L::Partial>,
     counts: &[u32],
@@ -110,7 +123,7 @@ macro_rules! engine {
     ($(#[$doc:meta])* $name:ident, $lanes:ty, $point:ty $(, $($feature:literal),+)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl $name {
             fn with_scratch<T>(f: impl FnOnce(&mut Scratch<$lanes>) -> T) -> T {
@@ -147,29 +160,29 @@ macro_rules! engine {
                 entries: &[Signed],
                 counts: &[u32],
             ) -> Sums<PartialOf<Self>> {
-                Self::with_scratch(|scratch| {
-                    // SAFETY: this engine is chosen only where the processor has its features.
+                let sums = Self::with_scratch(|scratch| {
+                    // SAFETY: `Arithmetic` gives this engine only where the processor has its
+                    // features.
                     #[allow(unused_unsafe)]
                     let sums = unsafe { Self::entries(table, entries, counts, scratch) };
-                    match sums {
-                        Ok(points) => Sums::of_all(points, counts),
-                        Err(SameX) => complete::<$lanes>(
-                            entries.iter().map(|entry| <$lanes>::single(table, *entry)),
-                            counts,
-                        ),
-                    }
+                    sums.map(|points| Sums::of_all(points, counts))
+                });
+                sums.unwrap_or_else(|SameX| {
+                    let points = entries.iter().map(|entry| <$lanes>::single(table, *entry));
+                    complete::<$lanes>(points, counts)
                 })
             }
             fn sum_partial(points: &[PartialOf<Self>], counts: &[u32]) -> Sums<PartialOf<Self>> {
-                Self::with_scratch(|scratch| {
-                    // SAFETY: this engine is chosen only where the processor has its features.
+                let sums = Self::with_scratch(|scratch| {
+                    // SAFETY: as above.
                     #[allow(unused_unsafe)]
                     let sums = unsafe { Self::partial(points, counts, scratch) };
-                    match sums {
-                        Ok(points) => Sums::of_all(points, counts),
-                        Err(SameX) => complete::<$lanes>(points.iter().copied(), counts),
-                    }
-                })
+                    sums.map(|points| Sums::of_all(points, counts))
+                });
+                sums.unwrap_or_else(|SameX| complete::<$lanes>(points.iter().copied(), counts))
+            }
+            fn wipe() {
+                Self::with_scratch(Scratch::wipe);
             }
         }
     };
@@ -181,14 +194,6 @@ engine!(
 engine!(
     /// G2 on every processor.
     PortableG2, Scalar<G2Stored>, G2Stored);
-#[cfg(target_arch = "x86_64")]
-engine!(
-    /// G1 with BMI2 and ADX.
-    AdxG1, Scalar<G1Stored>, G1Stored, "bmi2", "adx");
-#[cfg(target_arch = "x86_64")]
-engine!(
-    /// G2 with BMI2 and ADX.
-    AdxG2, Scalar<G2Stored>, G2Stored, "bmi2", "adx");
 #[cfg(target_arch = "x86_64")]
 engine!(
     /// G1 with AVX-512 IFMA.

@@ -43,10 +43,17 @@ impl std::fmt::Debug for Fourier {
 }
 
 impl Fourier {
-    /// For `size` elements, a power of two. `None` if that is less than 64, if the field has no such
-    /// roots of unity, or if the processor has not the instructions.
+    /// For `size` elements, a power of two. `None` if that is less than 64 or more than 2^22, or if
+    /// the processor has not the instructions.
+    ///
+    /// Why 2^22: twiddles and factors are at most 1.13 p (`reduce` of values to 16 p), so a product
+    /// of v p is below (1.13 v / 84 + 1) p, which must not exceed 2 p. A transform to coefficients
+    /// begins at 32 p and each of its layers adds 2 p.
     pub fn new(size: usize) -> Option<Self> {
-        if !fp8::available() || !size.is_power_of_two() || size < WIDTH * WIDTH {
+        if !fp8::available()
+            || !size.is_power_of_two()
+            || !(WIDTH * WIDTH..=1 << 22).contains(&size)
+        {
             return None;
         }
         let double = Fr::get_root_of_unity(2 * size as u64)?;

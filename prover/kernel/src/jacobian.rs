@@ -13,7 +13,7 @@ use ark_bn254::{Fq, Fq2, Fr, g1};
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 
-use crate::engine::Arithmetic;
+use crate::engine::{Arithmetic, Kind};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::fp8::Fp8;
 
@@ -462,21 +462,16 @@ macro_rules! compiled {
 
 compiled!(portable, One<Fq>, One<Fq2>);
 #[cfg(target_arch = "x86_64")]
-compiled!(adx, One<Fq>, One<Fq2>, "bmi2", "adx");
-#[cfg(target_arch = "x86_64")]
 compiled!(ifma, Fp8<Fq>, Pair, "avx512f", "avx512dq", "avx512ifma", "bmi2", "adx");
 
-/// Calls one of three functions.
+/// Calls one of two functions.
 macro_rules! by {
     ($arithmetic:expr, $function:ident($($argument:expr),*)) => {
-        match $arithmetic {
-            // SAFETY: an arithmetic is used only where the processor has its instructions.
+        match $arithmetic.kind() {
+            // SAFETY: there is such an `Arithmetic` only where the processor has its instructions.
             #[cfg(target_arch = "x86_64")]
-            Arithmetic::Ifma => unsafe { ifma::$function($($argument),*) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Arithmetic::Adx => unsafe { adx::$function($($argument),*) },
-            _ => portable::$function($($argument),*),
+            Kind::Ifma => unsafe { ifma::$function($($argument),*) },
+            Kind::Portable => portable::$function($($argument),*),
         }
     };
 }

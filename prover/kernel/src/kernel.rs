@@ -11,11 +11,9 @@ use ark_groth16::{Proof, ProvingKey};
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-#[cfg(target_arch = "x86_64")]
-use crate::engine::{AdxG1, AdxG2, IfmaG1, IfmaG2};
-use crate::engine::{Arithmetic, Engine, PortableG1, PortableG2};
+use crate::engine::Arithmetic;
 use crate::lanes::{G1Stored, G2Stored, Signed};
-use crate::msm::{Sorted, Table, Windows, multiply};
+use crate::msm::{Sorted, Table, Windows, multiply_g1, multiply_g2, wipe};
 use crate::points::{Plain, Points};
 use crate::quotient::Quotient;
 use crate::source::source;
@@ -408,12 +406,13 @@ impl Kernel {
             return Err(OtherKernel);
         }
         assert_eq!(wires.len(), self.matrices.wires(), "one value each wire");
-        let changes: Zeroizing<Vec<(u32, BigInt<4>)>> = Zeroizing::new(
+        // With room for all: growing would leave copies behind.
+        let mut changes = Zeroizing::new(Vec::with_capacity(wires.len()));
+        changes.extend(
             (0..)
                 .zip(wires.iter().zip(&prepared.guess))
                 .filter(|(_, (now, guess))| now != guess)
-                .map(|(wire, (now, guess))| (wire, (*now - guess).into_bigint()))
-                .collect(),
+                .map(|(wire, (now, guess))| (wire, (*now - guess).into_bigint())),
         );
         Ok(self.finish(prepared.sums, &changes, wires, [left, right], r, s))
     }
@@ -445,37 +444,36 @@ impl Kernel {
 
     /// Sums over wires with these scalars, and in c over the odd places.
     fn wire_sums(&self, scalars: &[(u32, BigInt<4>)], odd: &[BigInt<4>]) -> WireSums {
-        match self.arithmetic {
-            #[cfg(target_arch = "x86_64")]
-            Arithmetic::Ifma => self.wire_sums_by::<IfmaG1, IfmaG2>(scalars, odd),
-            #[cfg(target_arch = "x86_64")]
-            Arithmetic::Adx => self.wire_sums_by::<AdxG1, AdxG2>(scalars, odd),
-            _ => self.wire_sums_by::<PortableG1, PortableG2>(scalars, odd),
-        }
-    }
-
-    fn wire_sums_by<G1, G2>(&self, scalars: &[(u32, BigInt<4>)], odd: &[BigInt<4>]) -> WireSums
-    where
-        G1: Engine<Point = G1Stored>,
-        G2: Engine<Point = G2Stored>,
-    {
         let windows = self.tables.windows();
-        let g1 = |query: &Query<G1Stored>, odd: &[BigInt<4>]| {
+        let sorted = |wires: &[u32]| Sorted::new(windows, wires.len(), bases_of(scalars, wires));
+        let g1 = |query: &Query<G1Stored>, sorted: &Sorted| {
             let table = Table { windows, points: &query.points[..] };
-            let more = odd.iter().enumerate().map(|(i, x)| (query.wires.len() + i, *x));
-            let scalars = bases_of(scalars, &query.wires).chain(more);
-            multiply::<G1>(&table, &Sorted::new(windows, table.bases(), scalars))
+            multiply_g1(self.arithmetic, &table, sorted)
         };
-        let g2 = |query: &Query<G2Stored>| {
+        let g2 = |query: &Query<G2Stored>, sorted: &Sorted| {
             let table = Table { windows, points: &query.points[..] };
-            let scalars = bases_of(scalars, &query.wires);
-            multiply::<G2>(&table, &Sorted::new(windows, table.bases(), scalars))
+            multiply_g2(self.arithmetic, &table, sorted)
         };
         let Queries { a, b1, b2, c } = &self.queries;
-        let ((b2, a), (c, b1)) = rayon::join(
-            || rayon::join(|| g2(b2), || g1(a, &[])),
-            || rayon::join(|| g1(c, odd), || g1(b1, &[])),
-        );
+        let of_b = || {
+            let sorted_b2 = sorted(&b2.wires);
+            rayon::join(
+                || g2(b2, &sorted_b2),
+                || match b1.wires[..] == b2.wires[..] {
+                    true => g1(b1, &sorted_b2),
+                    false => g1(b1, &sorted(&b1.wires)),
+                },
+            )
+        };
+        let of_c = || {
+            // Without values at the odd places their bases are left out.
+            let bases = c.points.len() / windows.multiples();
+            let more = odd.iter().enumerate().map(|(i, x)| (c.wires.len() + i, *x));
+            g1(c, &Sorted::new(windows, bases, bases_of(scalars, &c.wires).chain(more)))
+        };
+        let ((b2, b1), (c, a)) =
+            rayon::join(of_b, || rayon::join(of_c, || g1(a, &sorted(&a.wires))));
+        wipe(self.arithmetic);
         WireSums { a, b1, b2, c }
     }
 }

@@ -1,10 +1,10 @@
 //! A fast Groth16 prover over BN254 that knows nothing of circuits.
 
-pub mod engine;
+mod engine;
 pub mod file;
 #[cfg(target_arch = "x86_64")]
 mod fourier8;
-pub mod jacobian;
+mod jacobian;
 pub mod kernel;
 pub mod lanes;
 pub mod mapping;
@@ -12,7 +12,7 @@ pub mod msm;
 pub mod points;
 pub mod quotient;
 pub mod source;
-pub mod sums;
+mod sums;
 pub mod table;
 pub mod transform;
 

@@ -8,13 +8,16 @@
 
 use std::ops::Range;
 
+use ark_bn254::{Fr, G1Projective, G2Projective};
 use ark_ec::short_weierstrass::Projective;
-use ark_ff::{AdditiveGroup, BigInt, Zero};
+use ark_ff::{AdditiveGroup, BigInt, BigInteger, PrimeField, Zero};
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
-use crate::engine::{Engine, PartialOf, Sums};
-use crate::lanes::{Lanes, Signed, Stored};
+use crate::engine::{Arithmetic, Engine, Kind, PartialOf, PortableG1, PortableG2, Sums};
+#[cfg(target_arch = "x86_64")]
+use crate::engine::{IfmaG1, IfmaG2};
+use crate::lanes::{G1Stored, G2Stored, Lanes, Signed, Stored};
 
 /// Bits of a scalar, below the group order.
 const SCALAR_BITS: usize = 254;
@@ -48,6 +51,11 @@ impl Windows {
     /// Calls with every digit that is not zero: its place and its value, `-2^(w-1)` to `2^(w-1)`.
     #[inline(always)]
     fn each(self, scalar: &BigInt<4>, mut digit: impl FnMut(usize, i32)) {
+        // Above half of the group order the opposite is shorter: -1 has one digit, not all.
+        let mut opposite = Fr::MODULUS;
+        opposite.sub_with_borrow(scalar);
+        let negative = opposite < *scalar;
+        let (scalar, sign) = if negative { (&opposite, -1) } else { (scalar, 1) };
         let width = self.width as usize;
         let (mask, half) = ((1u64 << width) - 1, 1i64 << (width - 1));
         let mut carry = 0;
@@ -64,7 +72,7 @@ impl Windows {
                 carry = 1;
             }
             if value != 0 {
-                digit(j, value as i32);
+                digit(j, sign * value as i32);
             }
         }
         debug_assert_eq!(carry, 0, "scalars are below 2^254");
@@ -147,6 +155,7 @@ impl Sorted {
                 *cursor += 1;
             });
         }
+        cursors.zeroize();
         let sets = entries.into_iter().zip(starts);
         // Bucket 0 is empty: bucket b holds weight b + 1 from here on.
         let sets = sets.map(|(entries, starts)| Set { entries, starts: starts[1..].to_vec() });
@@ -160,7 +169,41 @@ type Group<P> = Projective<<P as Stored>::Curve>;
 ///
 /// # Panics
 /// If the table has another number of bases or other windows than the scalars were sorted for.
-pub fn multiply<E: Engine>(table: &Table<'_, E::Point>, sorted: &Sorted) -> Group<E::Point> {
+pub fn multiply_g1(
+    arithmetic: Arithmetic,
+    table: &Table<'_, G1Stored>,
+    sorted: &Sorted,
+) -> G1Projective {
+    match arithmetic.kind() {
+        Kind::Portable => multiply::<PortableG1>(table, sorted),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Ifma => multiply::<IfmaG1>(table, sorted),
+    }
+}
+
+/// As [`multiply_g1`].
+pub fn multiply_g2(
+    arithmetic: Arithmetic,
+    table: &Table<'_, G2Stored>,
+    sorted: &Sorted,
+) -> G2Projective {
+    match arithmetic.kind() {
+        Kind::Portable => multiply::<PortableG2>(table, sorted),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Ifma => multiply::<IfmaG2>(table, sorted),
+    }
+}
+
+/// Wipes what sums left in the memory of all threads.
+pub fn wipe(arithmetic: Arithmetic) {
+    rayon::broadcast(|_| match arithmetic.kind() {
+        Kind::Portable => (PortableG1::wipe(), PortableG2::wipe()),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Ifma => (IfmaG1::wipe(), IfmaG2::wipe()),
+    });
+}
+
+pub(crate) fn multiply<E: Engine>(table: &Table<'_, E::Point>, sorted: &Sorted) -> Group<E::Point> {
     assert_eq!((table.windows, table.bases()), (sorted.windows, sorted.bases), "the same table");
     let sums: Vec<Group<E::Point>> =
         sorted.sets.par_iter().map(|set| weighted_sum::<E>(table.points, set)).collect();

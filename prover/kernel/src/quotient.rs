@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::engine::Arithmetic;
 #[cfg(target_arch = "x86_64")]
+use crate::engine::Kind;
+#[cfg(target_arch = "x86_64")]
 use crate::fourier8::Fourier;
 
 /// The rows' domain.
@@ -64,7 +66,7 @@ impl Quotient {
     ) -> Zeroizing<Vec<BigInt<4>>> {
         assert!(left.len().max(right.len()) <= self.size(), "one value each place");
         #[cfg(target_arch = "x86_64")]
-        if let (Arithmetic::Ifma, Some(fourier)) = (arithmetic, &self.fourier) {
+        if let (Kind::Ifma, Some(fourier)) = (arithmetic.kind(), &self.fourier) {
             return fourier.odd_products(left, right);
         }
         let _ = arithmetic;
@@ -105,7 +107,7 @@ mod tests {
                 let edge = vec![-Fr::from(1u8); values];
                 let (left, right) = (some(values), some(values / 2));
                 for (left, right) in [(&left, &right), (&edge, &edge), (&edge, &left)] {
-                    let expected = quotient.odd_products(Arithmetic::Portable, left, right);
+                    let expected = quotient.odd_products(Arithmetic::PORTABLE, left, right);
                     for arithmetic in Arithmetic::available() {
                         let found = quotient.odd_products(arithmetic, left, right);
                         assert_eq!(*found, *expected, "{size} {values} {arithmetic:?}");

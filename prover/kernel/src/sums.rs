@@ -6,8 +6,8 @@
 use crate::lanes::{Lanes, Signed, prefetch};
 
 /// Two points of a pair have the same x: they are equal or opposite, and their sum or double needs
-/// another formula. Never seen with honest keys, but a circuit may have equal columns, so whoever
-/// gets this adds the group up by complete formulas.
+/// another formula. Keys have such points where columns of a circuit's matrix are equal or opposite,
+/// so whoever gets this adds the groups up by complete formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameX;
 
@@ -38,6 +38,29 @@ impl<L: Lanes> Default for Scratch<L> {
             counts: Vec::new(),
             now: Vec::new(),
             next: Vec::new(),
+        }
+    }
+}
+
+impl<L: Lanes> Scratch<L> {
+    /// Overwrites what is left of secrets, and keeps the memory.
+    pub fn wipe(&mut self) {
+        fn wipe<T: Copy>(list: &mut Vec<T>, with: T) {
+            list.resize(list.capacity(), with);
+            list.fill(with);
+            std::hint::black_box(&list);
+            list.clear();
+        }
+        wipe(&mut self.before, L::one());
+        wipe(&mut self.left, Signed::new(0, false));
+        wipe(&mut self.right, Signed::new(0, false));
+        wipe(&mut self.at, 0);
+        wipe(&mut self.to, 0);
+        wipe(&mut self.counts, 0);
+        // There is no neutral point: both lists are overwritten with the first one.
+        if let Some(first) = self.now.first().or(self.next.first()).copied() {
+            wipe(&mut self.now, first);
+            wipe(&mut self.next, first);
         }
     }
 }

@@ -7,45 +7,33 @@ use ark_ff::{Field, One, PrimeField, Zero};
 use ark_std::UniformRand;
 use ark_std::rand::rngs::StdRng;
 use ark_std::rand::{Rng, SeedableRng};
-use placet_kernel::engine::*;
-use placet_kernel::msm::{Sorted, Table, Windows, multiply};
+use placet_kernel::Arithmetic;
+use placet_kernel::msm::{Sorted, Table, Windows, multiply_g1, multiply_g2};
 use placet_kernel::table;
-
-fn with<E: Engine>(
-    windows: Windows,
-    bases: &[Affine<<E::Point as placet_kernel::lanes::Stored>::Curve>],
-    scalars: &[Fr],
-) -> Projective<<E::Point as placet_kernel::lanes::Stored>::Curve> {
-    let points = table::build::<E::Point>(windows, bases, &|_| {});
-    let bigints: Vec<_> = scalars.iter().map(|s| s.into_bigint()).collect();
-    multiply::<E>(
-        &Table { windows, points: &points },
-        &Sorted::new(windows, bases.len(), bigints.into_iter().enumerate()),
-    )
-}
 
 fn g1(windows: Windows, bases: &[G1Affine], scalars: &[Fr]) {
     let expected = G1Projective::msm(bases, scalars).unwrap();
+    let points = table::build(windows, bases, &|_| {});
+    let sorted = sorted(windows, scalars);
     for arithmetic in Arithmetic::available() {
-        let found = match arithmetic {
-            Arithmetic::Portable => with::<PortableG1>(windows, bases, scalars),
-            Arithmetic::Adx => with::<AdxG1>(windows, bases, scalars),
-            Arithmetic::Ifma => with::<IfmaG1>(windows, bases, scalars),
-        };
+        let found = multiply_g1(arithmetic, &Table { windows, points: &points[..] }, &sorted);
         assert_eq!(expected, found, "{arithmetic:?} {windows:?}");
     }
 }
 
 fn g2(windows: Windows, bases: &[G2Affine], scalars: &[Fr]) {
     let expected = G2Projective::msm(bases, scalars).unwrap();
+    let points = table::build(windows, bases, &|_| {});
+    let sorted = sorted(windows, scalars);
     for arithmetic in Arithmetic::available() {
-        let found = match arithmetic {
-            Arithmetic::Portable => with::<PortableG2>(windows, bases, scalars),
-            Arithmetic::Adx => with::<AdxG2>(windows, bases, scalars),
-            Arithmetic::Ifma => with::<IfmaG2>(windows, bases, scalars),
-        };
+        let found = multiply_g2(arithmetic, &Table { windows, points: &points[..] }, &sorted);
         assert_eq!(expected, found, "{arithmetic:?} {windows:?}");
     }
+}
+
+fn sorted(windows: Windows, scalars: &[Fr]) -> Sorted {
+    let scalars: Vec<_> = scalars.iter().map(|scalar| scalar.into_bigint()).collect();
+    Sorted::new(windows, scalars.len(), scalars.into_iter().enumerate())
 }
 
 fn bases<P: SWCurveConfig<ScalarField = Fr>>(n: usize, rng: &mut StdRng) -> Vec<Affine<P>> {
@@ -82,6 +70,8 @@ fn scalars_at_the_edges() {
         -Fr::one(),
         Fr::from(2u8),
         -Fr::from(2u8),
+        (-Fr::one()) / Fr::from(2u8),
+        (Fr::one() - Fr::from(2u8)) / Fr::from(2u8) + Fr::one(),
         Fr::from(1u64 << 14),
         Fr::from((1u64 << 14) + 1),
         Fr::from(u64::MAX),
@@ -123,4 +113,18 @@ fn equal_and_opposite_bases() {
         let shifted = (few[0] * Fr::from(2u8).pow([u64::from(windows.width)])).into_affine();
         g1(windows, &[few[0], shifted], &[Fr::from(1u64 << windows.width), Fr::one()]);
     }
+}
+
+/// Many blocks of equal bases in a pool of many threads: while one thread waits for others in the
+/// midst of an exceptional sum, it takes up another block.
+#[test]
+fn equal_bases_on_many_threads() {
+    let rng = &mut StdRng::seed_from_u64(4);
+    let windows = Windows { width: 12, stride: 1 };
+    let n = 2_000;
+    let half: Vec<G1Affine> = bases(n / 2, rng);
+    let twice: Vec<G1Affine> = half.iter().flat_map(|base| [*base, *base]).collect();
+    let scalars: Vec<Fr> = (0..n / 2).map(|_| Fr::rand(rng)).flat_map(|x| [x, x]).collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+    pool.install(|| (0..20).for_each(|_| g1(windows, &twice, &scalars)));
 }

@@ -28,6 +28,8 @@ pub fn available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512ifma")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("adx")
 }
 
 /// What the arithmetic has to know of a prime field.
@@ -296,7 +298,7 @@ impl<F: Modulus> Fp8<F> {
         Self::of(normal(each!(I of 5 => op::add(limbs[I], op::broadcast(above[I])))))
     }
 
-    /// Takes any value below 84 p; gives the same element below 2.5 p.
+    /// Takes a value v p below 84 p; gives the same element, at most (1 + v/128) p and below 2.5 p.
     #[inline(always)]
     pub fn reduce(self) -> Self {
         // The quotient by p from the top limb alone; 84·2^208 is a little below 2^260/p·2^208, so
@@ -418,12 +420,6 @@ pub fn element<F: Modulus>(words: [u64; 4]) -> F {
 }
 
 impl<F: Modulus> Wide<F> {
-    /// The sum.
-    #[inline(always)]
-    pub fn add(self, other: Self) -> Self {
-        Self(each!(I of 10 => op::add(self.0[I], other.0[I])), PhantomData)
-    }
-
     /// The difference.
     #[inline(always)]
     pub fn sub(self, other: Self) -> Self {

@@ -114,7 +114,7 @@ impl Lanes for Base {
         let (x1, y1) = load_g1(table, eight(left));
         let (x2, y2) = load_g1(table, eight(right));
         let rise = Base::from_signed::<32>(each!(I of 5 => op::sub(y2[I], y1[I])));
-        // 64 p times 3 p.
+        // 64 p times at most 4.1 p.
         let slope = rise.mul(inverse);
         let x = slope.square().sub::<32>(x1.add(x2)).reduce();
         let drop = slope.mul(x1.sub::<3>(x)).raw();

@@ -1,14 +1,13 @@
 //! Points several at a time: what batch-affine addition is written in.
 //!
-//! Two implementations of [`Lanes`]. [`scalar`] has one point at a time and uses arkworks'
-//! arithmetic; it runs everywhere. [`ifma`] has eight, on processors with 52-bit vector multipliers
+//! Two implementations of [`Lanes`]. [`scalar`] has one point at a time and runs everywhere. [`ifma`] has eight, on processors with 52-bit vector multipliers
 //! (AVX-512 IFMA). Both read the same tables.
 
 #[cfg(target_arch = "x86_64")]
-pub mod fp8;
+pub(crate) mod fp8;
 #[cfg(target_arch = "x86_64")]
-pub mod ifma;
-pub mod scalar;
+pub(crate) mod ifma;
+pub(crate) mod scalar;
 mod stored;
 
 pub use stored::{Coordinate, G1Stored, G2Stored, Stored};
@@ -40,7 +39,7 @@ impl Signed {
 
 /// `WIDTH` elements of a coordinate field, one of each of `WIDTH` pairs of points that are added
 /// side by side. The slices of every method have `WIDTH` elements.
-pub trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// How many.
     const WIDTH: usize;
     /// The points of tables.
@@ -81,7 +80,7 @@ pub trait Lanes: Copy {
 
 /// Asks for a table entry to be brought near; changes nothing.
 #[inline(always)]
-pub fn prefetch<P>(table: &[P], entry: Signed) {
+pub(crate) fn prefetch<P>(table: &[P], entry: Signed) {
     #[cfg(target_arch = "x86_64")]
     if let Some(point) = table.get(entry.index()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -5,10 +5,10 @@ use ark_ff::PrimeField;
 use ark_std::UniformRand;
 use ark_std::rand::SeedableRng;
 use ark_std::rand::rngs::StdRng;
-use placet_kernel::engine::*;
-use placet_kernel::lanes::Stored;
-use placet_kernel::msm::{Sorted, Table, Windows, multiply};
+use placet_kernel::Arithmetic;
+use placet_kernel::msm::{Sorted, Table, Windows, multiply_g1, multiply_g2};
 use placet_kernel::table;
+use std::hint::black_box;
 
 fn cpu() -> f64 {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -45,35 +45,6 @@ fn main() {
         }
         println!("{name}: {best:.1} ms");
     };
-    if let Some(group) = std::env::args().nth(2) {
-        let windows = Windows { width: 15, stride: 1 };
-        let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
-        if group == "0" {
-            let windows = Windows { width: 8, stride: 1 };
-            let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
-            let points = table::build(windows, &bases, &|_| {});
-            (0..200).for_each(|_| {
-                time("ifma g1", &|| {
-                    multiply::<IfmaG1>(&Table { windows, points: &points[..] }, &sorted);
-                })
-            });
-        } else if group == "1" {
-            let points = table::build(windows, &bases, &|_| {});
-            (0..40).for_each(|_| {
-                time("ifma g1", &|| {
-                    multiply::<IfmaG1>(&Table { windows, points: &points[..] }, &sorted);
-                })
-            });
-        } else {
-            let points = table::build(windows, &bases2, &|_| {});
-            (0..20).for_each(|_| {
-                time("ifma g2", &|| {
-                    multiply::<IfmaG2>(&Table { windows, points: &points[..] }, &sorted);
-                })
-            });
-        }
-        return;
-    }
     for width in [13, 14, 15, 16] {
         let windows = Windows { width, stride: 1 };
         let t1 = table::build(windows, &bases, &|_| {});
@@ -83,10 +54,13 @@ fn main() {
         let sorted = Sorted::new(windows, n, bigints.iter().copied().enumerate());
         println!("width {width}: {} adds", n * windows.digits());
         time("sort", &|| drop(Sorted::new(windows, n, bigints.iter().copied().enumerate())));
-        run::<IfmaG1, IfmaG2>("ifma", &table, &table2, &sorted, &time);
-        if width == 15 {
-            run::<AdxG1, AdxG2>("adx", &table, &table2, &sorted, &time);
-            run::<PortableG1, PortableG2>("portable", &table, &table2, &sorted, &time);
+        for arithmetic in Arithmetic::available() {
+            time(&format!("{arithmetic:?} g1"), &|| {
+                let _ = black_box(multiply_g1(arithmetic, &table, &sorted));
+            });
+            time(&format!("{arithmetic:?} g2"), &|| {
+                let _ = black_box(multiply_g2(arithmetic, &table2, &sorted));
+            });
         }
     }
     time("ark g1", &|| {
@@ -94,22 +68,5 @@ fn main() {
     });
     time("ark g2", &|| {
         let _ = G2Projective::msm(&bases2, &scalars);
-    });
-}
-
-fn run<E1: Engine, E2: Engine>(
-    name: &str,
-    t1: &Table<'_, E1::Point>,
-    t2: &Table<'_, E2::Point>,
-    sorted: &Sorted,
-    time: &dyn Fn(&str, &dyn Fn()),
-) where
-    E1::Point: Stored,
-{
-    time(&format!("{name} g1"), &|| {
-        multiply::<E1>(t1, sorted);
-    });
-    time(&format!("{name} g2"), &|| {
-        multiply::<E2>(t2, sorted);
     });
 }
