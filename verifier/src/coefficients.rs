@@ -8,16 +8,28 @@
 //! below 2^64 in absolute value, would satisfy `a + bλ = 0` modulo r. As `λ² + λ + 1 = 0`, then
 //! `a² − ab + b² = (a + bλ)(a + bλ²) = 0` modulo r. But `a² − ab + b²` is positive and
 //! below 3·2^128, which is less than r. So there are 2^128 coefficients, all equally likely.
+//!
+//! The bytes come from SHA-256 in counter mode, keyed by a digest of the operating system's
+//! randomness, the key, and all inputs and proofs ([`derive`]). The randomness alone would do as long as it is
+//! good. If the generator repeats itself (a virtual machine that was restored, say) or is broken, the rest
+//! keeps the coefficients a function of all that they weigh, by the heuristic of Fiat and Shamir:
+//! whoever makes the proofs can then compute them, but only after the proofs are fixed, and each
+//! attempt at a false batch succeeds with probability 2^−128 or less.
 
 use ark_bn254::{Fr, G1Affine, G1Projective, g1};
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::AdditiveGroup;
+use placet_protocol::field::to_bytes;
+use placet_protocol::statement::ProofBytes;
+use sha2::{Digest, Sha256};
 
 use crate::points::{add_each, double_each, sum_each};
 
-/// Random bytes of one coefficient.
-pub const COEFFICIENT_BYTES: usize = 16;
+/// Bytes that the operating system gives for a batch.
+pub const SEED_BYTES: usize = 32;
+/// Pseudorandom bytes of one coefficient.
+const COEFFICIENT_BYTES: usize = 16;
 /// Digits of u, and of v.
 const DIGITS: usize = 16;
 /// Digits are from −8 to 7: an unsigned digit less this.
@@ -26,6 +38,7 @@ const OFFSET: i8 = 8;
 const HIGHEST: usize = OFFSET as usize;
 
 /// One coefficient `u + vλ`.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Coefficient {
     /// Sixteen digits of u to the base 16, from −8 to 7, the lowest first.
     u: [i8; DIGITS],
@@ -36,7 +49,7 @@ pub struct Coefficient {
 impl Coefficient {
     /// From uniform bytes: each half is a little-endian number of sixteen digits, which become
     /// signed by taking 8 from each.
-    pub fn from_random(bytes: &[u8; COEFFICIENT_BYTES]) -> Self {
+    pub fn from_bytes(bytes: &[u8; COEFFICIENT_BYTES]) -> Self {
         let digit = |place: usize| (bytes[place / 2] >> (4 * (place % 2)) & 15) as i8 - OFFSET;
         Self {
             u: std::array::from_fn(digit),
@@ -51,6 +64,35 @@ impl Coefficient {
         };
         Fr::from(number(&self.u)) + Fr::from(number(&self.v)) * g1::Config::LAMBDA
     }
+}
+
+/// Digest of a proof and what it is about; all proofs of a batch have the same number of inputs.
+pub fn item_digest(inputs: &[Fr], proof: &ProofBytes) -> [u8; 32] {
+    let mut hasher = Sha256::new_with_prefix(b"placet.batch-item.v1");
+    for input in inputs {
+        hasher.update(to_bytes(input));
+    }
+    hasher.update(proof.0);
+    hasher.finalize().into()
+}
+
+/// One coefficient for each item of a batch. `key` is the key's hash, `items` are the
+/// [`item_digest`]s.
+pub fn derive(seed: &[u8; SEED_BYTES], key: &[u8; 32], items: &[[u8; 32]]) -> Vec<Coefficient> {
+    let mut hasher = Sha256::new_with_prefix(b"placet.batch.v1");
+    hasher.update(seed);
+    hasher.update(key);
+    hasher.update(items.as_flattened());
+    let root = hasher.finalize();
+    let block = |counter: u64| -> [u8; 32] {
+        let mut hasher = Sha256::new_with_prefix(b"placet.batch-block.v1");
+        hasher.update(root);
+        hasher.update(counter.to_le_bytes());
+        hasher.finalize().into()
+    };
+    let bytes: Vec<u8> = (0..items.len().div_ceil(2) as u64).flat_map(block).collect();
+    let (coefficients, _) = bytes.as_chunks::<COEFFICIENT_BYTES>();
+    coefficients.iter().take(items.len()).map(Coefficient::from_bytes).collect()
 }
 
 /// Every point times the coefficient beside it.
@@ -151,14 +193,43 @@ mod tests {
             let half = |half: &[u8]| Fr::from(u64::from_le_bytes(half.try_into().unwrap()));
             let expected =
                 half(&bytes[..8]) - middle + (half(&bytes[8..]) - middle) * g1::Config::LAMBDA;
-            assert_eq!(Coefficient::from_random(&bytes).value(), expected);
+            assert_eq!(Coefficient::from_bytes(&bytes).value(), expected);
+        }
+    }
+
+    #[test]
+    fn coefficients_depend_on_all_that_they_weigh() {
+        let proof = |byte| ProofBytes([byte; 128]);
+        let inputs = [Fr::from(5), Fr::from(6)];
+        let item = item_digest(&inputs, &proof(1));
+        assert_ne!(item, item_digest(&inputs, &proof(2)));
+        assert_ne!(item, item_digest(&[Fr::from(6), Fr::from(5)], &proof(1)));
+        let (seed, key) = ([3; SEED_BYTES], [4; 32]);
+        let items = [item, [7; 32], [8; 32]];
+        let one = derive(&seed, &key, &items);
+        assert_eq!(one, derive(&seed, &key, &items));
+        let others = [
+            derive(&[9; SEED_BYTES], &key, &items),
+            derive(&seed, &[9; 32], &items),
+            derive(&seed, &key, &[items[0], items[2], items[1]]),
+            derive(&seed, &key, &[items[0], items[1], [9; 32]]),
+            derive(&seed, &key, &[item, items[1], items[2], items[2]]),
+        ];
+        for (i, other) in others.iter().enumerate() {
+            assert!(one.iter().zip(other).all(|(one, other)| one != other), "{i}");
+        }
+        for count in 0..6 {
+            let all = derive(&seed, &key, &vec![item; count]);
+            assert_eq!(all.len(), count);
+            // Not even for equal items are two of them equal.
+            assert!((0..count).all(|i| (0..i).all(|k| all[i] != all[k])));
         }
     }
 
     #[test]
     fn points_are_multiplied_by_their_coefficients() {
         let mut rng = test_rng();
-        let coefficients: Vec<_> = samples().iter().map(Coefficient::from_random).collect();
+        let coefficients: Vec<_> = samples().iter().map(Coefficient::from_bytes).collect();
         let mut points: Vec<G1Affine> = coefficients
             .iter()
             .map(|_| (G1Projective::generator() * Fr::rand(&mut rng)).into_affine())

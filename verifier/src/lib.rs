@@ -6,6 +6,10 @@
 //! from tables, `coefficients` multiplies by random ones, `points` adds many points at once,
 //! `pairing` has the Miller loop, `tower` and `limbs` the fields it works in.
 
+// The support of the tests names this crate as other crates do.
+#[cfg(test)]
+extern crate self as placet_verifier;
+
 pub mod batch;
 mod coefficients;
 mod inputs;

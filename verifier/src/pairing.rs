@@ -140,6 +140,11 @@ pub struct FixedLines(Vec<(Fq2, Fq2)>);
 
 impl FixedLines {
     /// The point must be in G2 and not the identity, as those of a checked key are.
+    ///
+    /// # Panics
+    /// Otherwise. Nobody looks at these lines again: with those of another point, or with one that
+    /// lost its slope to a c0 of zero (the batch inversion leaves zero as it is), every later
+    /// equation would be another one than the key's, and false proofs might satisfy it.
     pub fn new(point: &G2Affine) -> Self {
         let mut walk = Walk::new(*point);
         let mut lines = Vec::new();
@@ -150,7 +155,11 @@ impl FixedLines {
             }
         }
         lines.extend(walk.ends().map(|end| walk.add(&end)));
-        debug_assert!(walk.in_subgroup());
+        assert!(walk.in_subgroup(), "the points of a checked key are in G2 and finite");
+        assert!(
+            lines.iter().all(|line| !line.c0.is_zero()),
+            "no line through multiples of a point of G2 is vertical on the way"
+        );
         let mut inverses: Vec<Fq2> = lines.iter().map(|line| line.c0).collect();
         serial_batch_inversion_and_mul(&mut inverses, &Fq2::ONE);
         let monic =

@@ -35,15 +35,17 @@ pub enum VerifyError {
 }
 
 /// A verifying key with all that does not depend on a proof computed once: about 256 kB for each
-/// public input, and a few milliseconds to make.
+/// public input, and about 20 milliseconds to make for the inputs of `transfer`.
 pub struct PreparedVerifyingKey<S> {
     pub(crate) equation: Equation,
+    /// The key's hash, for the coefficients of batches.
+    pub(crate) hash: [u8; 32],
     statement: PhantomData<fn() -> S>,
 }
 
 impl<S: Statement> From<&VerifyingKey<S>> for PreparedVerifyingKey<S> {
     fn from(key: &VerifyingKey<S>) -> Self {
-        Self { equation: Equation::new(key.points()), statement: PhantomData }
+        Self { equation: Equation::new(key.points()), hash: key.hash().0, statement: PhantomData }
     }
 }
 
@@ -56,8 +58,8 @@ impl<S: Statement> std::fmt::Debug for PreparedVerifyingKey<S> {
 impl<S: Statement> PreparedVerifyingKey<S> {
     /// Verifies one proof from its bytes.
     pub fn verify(&self, public: &S::Public, proof: &ProofBytes) -> Result<(), VerifyError> {
-        let points = decode(proof)?;
-        self.equation.check(&self.inputs(public)?, &points)
+        let (inputs, points) = self.read(public, proof)?;
+        self.equation.check(&inputs, &points)
     }
 
     /// Verifies one proof whose points are already checked.
@@ -71,9 +73,19 @@ impl<S: Statement> PreparedVerifyingKey<S> {
         self.equation.check(inputs, proof.points())
     }
 
+    /// Public inputs and points, for a proof alone and for one in a batch: the number of inputs is
+    /// looked at first and the bytes then, so that both name the same error when both are wrong.
+    pub(crate) fn read(
+        &self,
+        public: &S::Public,
+        proof: &ProofBytes,
+    ) -> Result<(Vec<Fr>, Points), VerifyError> {
+        Ok((self.inputs(public)?, decode(proof)?))
+    }
+
     /// The public inputs, as many as the key has points for. Each is a field element by type, so
     /// an input cannot be written in two ways here.
-    pub(crate) fn inputs(&self, public: &S::Public) -> Result<Vec<Fr>, VerifyError> {
+    fn inputs(&self, public: &S::Public) -> Result<Vec<Fr>, VerifyError> {
         let inputs = S::inputs(public);
         self.equation.expect(inputs.len())?;
         Ok(inputs)

@@ -175,39 +175,15 @@ fn a_b_outside_of_its_group_is_named_alone_and_in_batches_and_harms_no_other() {
         assert_eq!(verdict, Err(BatchError::Refused(vec![(place, error)])));
         assert_eq!(all_good(&simulator.key, &items, &mut OsCoefficients), Ok(false));
     }
-    // Components that cancel, in two proofs with one A.
-    let mut broken = proofs.clone();
-    broken[2] = broken[1].clone();
-    broken[1].1.b = (broken[1].1.b + stray).into_affine();
-    broken[2].1.b = (broken[2].1.b - stray).into_affine();
-    let items: Vec<_> = broken.iter().map(|(inputs, proof)| (inputs, encode(proof))).collect();
-    let refused = BatchError::Refused(vec![(1, error), (2, error)]);
-    for randomness in [0x00, 0x11, 0x88, 0x89] {
-        let verdict = verify_batch(&simulator.key, &items, &mut Constant(randomness));
-        assert_eq!(verdict, Err(refused.clone()), "not even with coefficients that are known");
-    }
 }
 
-/// Coefficients of one byte, again and again.
+/// A generator that is stuck at one byte.
 struct Constant(u8);
 
 impl RandomSource for Constant {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), getrandom::Error> {
         bytes.fill(self.0);
         Ok(())
-    }
-}
-
-#[test]
-fn coefficients_that_are_zero_or_equal_refuse_no_good_proof() {
-    let mut rng = test_rng();
-    let simulator = Simulator::new(&mut rng);
-    let inputs = public(&mut rng);
-    let bytes = encode(&simulator.prove(&inputs, &mut rng));
-    // 0x88 makes every coefficient zero; one proof three times meets itself in every sum.
-    let items = vec![(&inputs, bytes); 3];
-    for byte in [0x00, 0x77, 0x78, 0x87, 0x88, 0x89, 0x98, 0xff] {
-        assert_eq!(verify_batch(&simulator.key, &items, &mut Constant(byte)), Ok(()), "{byte:x}");
     }
 }
 
@@ -232,12 +208,78 @@ fn errors_that_cancel_are_found() {
     proofs[4].0[5] += Fr::ONE;
     proofs[5].0[5] -= Fr::ONE;
     let items: Vec<_> = proofs.iter().map(|(inputs, proof)| (inputs, encode(proof))).collect();
-    let one = 0x89; // every digit one
-    assert_eq!(verify_batch(&simulator.key, &items, &mut Constant(one)), Ok(()), "the attack");
     let expected = BatchError::Refused((0..6).map(|i| (i, VerifyError::Invalid)).collect());
-    for _ in 0..20 {
+    for byte in 0..20 {
         let verdict = verify_batch(&simulator.key, &items, &mut OsCoefficients);
         assert_eq!(verdict, Err(expected.clone()));
+        let verdict = verify_batch(&simulator.key, &items, &mut Constant(byte));
+        assert_eq!(verdict, Err(expected.clone()), "without any randomness");
+    }
+}
+
+#[test]
+fn verdicts_do_not_depend_on_the_number_of_threads_nor_on_where_the_bad_ones_are() {
+    let mut rng = test_rng();
+    let simulator = Simulator::new(&mut rng);
+    let proofs: Vec<_> = (0..5)
+        .map(|_| {
+            let inputs = public(&mut rng);
+            let proof = encode(&simulator.prove(&inputs, &mut rng));
+            (inputs, proof)
+        })
+        .collect();
+    let mut other = proofs[0].0.clone();
+    other[3] += Fr::ONE;
+    for threads in [1, 2, 3, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for count in [5, 9, 17, 300] {
+            let remainder = count / 16 * 16 % count; // the first of the last part
+            let many = (0..count).filter(|place| place % 7 == 2).collect();
+            let mut wheres = vec![vec![], vec![0], vec![count - 1], vec![remainder], many];
+            if count < 20 {
+                wheres.push((0..count).collect());
+            }
+            for broken in wheres {
+                let items: Vec<_> = (0..count)
+                    .map(|place| {
+                        let (inputs, proof) = &proofs[place % proofs.len()];
+                        (if broken.contains(&place) { &other } else { inputs }, *proof)
+                    })
+                    .collect();
+                let refused: Vec<_> =
+                    broken.iter().map(|place| (*place, VerifyError::Invalid)).collect();
+                let expected =
+                    if broken.is_empty() { Ok(()) } else { Err(BatchError::Refused(refused)) };
+                pool.install(|| {
+                    let verdict = verify_batch(&simulator.key, &items, &mut OsCoefficients);
+                    assert_eq!(verdict, expected, "{threads} threads, {count} proofs");
+                    let all = all_good(&simulator.key, &items, &mut OsCoefficients);
+                    assert_eq!(all, Ok(broken.is_empty()), "{threads} threads, {count} proofs");
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn with_inputs_and_bytes_both_wrong_alone_and_batch_name_the_same_error() {
+    let mut rng = test_rng();
+    let simulator = Simulator::new(&mut rng);
+    let inputs = public(&mut rng);
+    let bytes = encode(&simulator.prove(&inputs, &mut rng));
+    let short = inputs[1..].to_vec();
+    let mut stray = simulator.prove(&inputs, &mut rng);
+    stray.b = (stray.b + outside(&mut rng)).into_affine();
+    let error = VerifyError::InputCount { expected: INPUTS, found: INPUTS - 1 };
+    for wrong in [ProofBytes([0xff; PROOF_BYTES]), ProofBytes([0; PROOF_BYTES]), encode(&stray)] {
+        assert_eq!(simulator.key.verify(&short, &wrong), Err(error));
+        assert!(matches!(simulator.key.verify(&inputs, &wrong), Err(VerifyError::Malformed(_))));
+        for others in 0..3 {
+            let mut items = vec![(&inputs, bytes); others];
+            items.push((&short, wrong));
+            let verdict = verify_batch(&simulator.key, &items, &mut OsCoefficients);
+            assert_eq!(verdict, Err(BatchError::Refused(vec![(others, error)])));
+        }
     }
 }
 

@@ -283,19 +283,19 @@ fn proofs_swapped_between_statements_are_refused() {
     assert_eq!(batch(&items), Err(BatchError::Refused(expected)));
 }
 
-/// Coefficients that somebody could foresee.
+/// A generator that somebody could foresee.
 struct AllOnes;
 
 impl RandomSource for AllOnes {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), getrandom::Error> {
-        bytes.fill(0);
-        bytes.iter_mut().step_by(16).for_each(|byte| *byte = 1);
+        bytes.fill(1);
         Ok(())
     }
 }
 
+/// With coefficients all one they would pass: see the tests of `batch`.
 #[test]
-fn errors_that_cancel_pass_a_plain_sum_but_not_a_random_combination() {
+fn errors_that_would_cancel_in_a_plain_sum_are_found_even_without_randomness() {
     // +D in one C and -D in another: the sums of both sides stay equal.
     let mut items = items(16);
     let shift = G1Affine::generator();
@@ -303,9 +303,9 @@ fn errors_that_cancel_pass_a_plain_sum_but_not_a_random_combination() {
     items[4].1 = assemble(a, b, (c + shift).into_affine());
     let (a, b, c) = parts(&items[9].1);
     items[9].1 = assemble(a, b, (c - shift).into_affine());
-    // The attack is real: with coefficients all one the equation holds.
-    assert_eq!(verify_batch(&fixture().prepared, &items, &mut AllOnes), Ok(()));
     let expected = vec![(4, VerifyError::Invalid), (9, VerifyError::Invalid)];
+    let verdict = verify_batch(&fixture().prepared, &items, &mut AllOnes);
+    assert_eq!(verdict, Err(BatchError::Refused(expected.clone())));
     for _ in 0..20 {
         assert_eq!(batch(&items), Err(BatchError::Refused(expected.clone())));
     }
@@ -323,4 +323,20 @@ impl RandomSource for NoEntropy {
 fn without_randomness_nothing_is_accepted() {
     let verdict = verify_batch(&fixture().prepared, &items(2), &mut NoEntropy);
     assert!(matches!(verdict, Err(BatchError::Randomness(_))));
+}
+
+#[test]
+fn a_single_well_formed_proof_needs_no_randomness() {
+    let verdict = |items: &Items<'_>| verify_batch(&fixture().prepared, items, &mut NoEntropy);
+    assert_eq!(verdict(&items(0)), Ok(()));
+    assert_eq!(verdict(&items(1)), Ok(()));
+    let mut two = items(2);
+    two[0].1 = ProofBytes([0xff; PROOF_BYTES]);
+    let Err(BatchError::Refused(refused)) = verdict(&two) else { panic!("must be refused") };
+    assert!(matches!(refused[..], [(0, VerifyError::Malformed(_))]));
+    two[1].1 = bad(&two[1].1);
+    let Err(BatchError::Refused(refused)) = verdict(&two) else { panic!("must be refused") };
+    assert!(matches!(refused[..], [(0, VerifyError::Malformed(_)), (1, VerifyError::Invalid)]));
+    two[1].1 = two[0].1;
+    assert!(matches!(verdict(&two), Err(BatchError::Refused(refused)) if refused.len() == 2));
 }
