@@ -24,7 +24,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ),
     ("devnet", &["start", "stop", "status", "advance"]),
     ("node", &["init", "run", "status", "export", "keys"]),
-    ("bench", &["prover", "network"]),
+    ("bench", &["prover", "hashing", "network"]),
     ("verify", &[]),
     ("audit", &[]),
     (

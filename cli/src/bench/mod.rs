@@ -1,5 +1,6 @@
 //! `placet bench`: figures that others can measure again.
 
+mod hashing;
 mod network;
 mod prover;
 mod statements;
@@ -25,6 +26,8 @@ enum Command {
     /// Every prover works in a process of its own and makes one proof a round; who begins changes
     /// from round to round. A proof counts only if it verifies.
     Prover(Box<prover::Prover>),
+    /// The hash of the protocol beside other implementations, at every width
+    Hashing(hashing::Hashing),
     /// A network of real nodes on this machine: transfers per second and time to finality
     ///
     /// Starts a network of processes in a temporary directory, proves transfers, and sends them: a
@@ -41,6 +44,7 @@ pub fn run(app: &App, bench: &Bench) -> Result<Report> {
     match &bench.command {
         None => statements::run(app),
         Some(Command::Prover(arguments)) => prover::run_all(app, arguments),
+        Some(Command::Hashing(arguments)) => hashing::run(app, arguments),
         Some(Command::Network(arguments)) => network::run(app, arguments),
         Some(Command::Worker(arguments)) => Ok(prover::work(arguments)),
     }
