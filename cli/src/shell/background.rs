@@ -151,23 +151,23 @@ fn work(shared: &Shared, ready: &dyn Fn()) {
             state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;
         };
-        if !state.preparations.lacks(&guess) {
-            continue;
-        }
         state.working = true;
         drop(state);
         let begun = Instant::now();
         let prepared = guess.prepare(|public, witness| prover.prepare(public, witness));
         let took = begun.elapsed();
         state = shared.state();
-        state.working = false;
+        let State { preparations, prover: current, queue, working, preparing, .. } = &mut *state;
+        *working = false;
         // A guess that cannot be worked on costs its proof the head start and nothing else.
         if let Ok(preparation) = prepared
-            && Weak::ptr_eq(&state.prover, &Arc::downgrade(&prover))
-            && state.preparations.insert(preparation)
+            && Weak::ptr_eq(current, &Arc::downgrade(&prover))
+            && preparations.insert(preparation)
         {
-            state.preparing = Some(took);
-            if state.queue.is_empty() {
+            *preparing = Some(took);
+            // It was asked for again while it was worked on.
+            queue.retain(|(guess, _)| preparations.lacks(guess));
+            if queue.is_empty() {
                 ready();
             }
         }

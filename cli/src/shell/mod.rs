@@ -97,6 +97,8 @@ pub fn run(app: &mut App, name: &Name, habits: &Habits) -> Result<Report> {
     let wallet = unlock(app, name)?;
     let ending = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Asked twice, it ends without waiting for what it is doing.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, ending.clone())?;
         signal_hook::flag::register(signal, ending.clone())?;
     }
     let (sender, events) = channel();
