@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use placet_params::transcript::Transcript;
 use placet_params::{CircuitDigest, Origin, PinMismatch, VerifyingKey};
@@ -219,8 +219,10 @@ type Prepared = Arc<PreparedVerifyingKey<Transfer>>;
 
 /// Groth16 against the key that the genesis pins, and those that the ledger learned since.
 pub struct Groth16Check {
-    /// Keys by circuit. An id is the hash of its key, so they are the same on every branch.
-    keys: Mutex<BTreeMap<CircuitId, Prepared>>,
+    /// Keys by circuit. An id is the hash of its key, so they are the same on every branch. A key
+    /// takes megabytes and long to prepare: of threads that miss one at once, one prepares it and
+    /// the others wait, while the keys of other circuits stay at hand.
+    keys: Mutex<BTreeMap<CircuitId, Arc<OnceLock<Prepared>>>>,
 }
 
 impl std::fmt::Debug for Groth16Check {
@@ -244,14 +246,14 @@ impl Groth16Check {
         let pin = genesis.circuit(Transfer::NAME).ok_or(KeyMismatch::NotPinned)?;
         placet_params::policy::accept(genesis.kind, pin, key, transcript)?;
         let prepared = Arc::new(PreparedVerifyingKey::from(key));
-        Ok(Self { keys: Mutex::new(BTreeMap::from([(pin.id(), prepared)])) })
+        Ok(Self { keys: Mutex::new(BTreeMap::from([(pin.id(), Arc::new(prepared.into()))])) })
     }
 
     /// The key of a circuit. The ledger checked the points when it took them in, so they make a key
     /// again; if the store was tampered with since, nothing is decided.
     fn key(&self, circuit: &CircuitKey) -> Result<Prepared, Undecided> {
         let keys = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = keys().get(&circuit.id) {
+        if let Some(known) = keys().get(&circuit.id).and_then(|place| place.get()) {
             return Ok(known.clone());
         }
         let points = circuit.points.as_ref().ok_or(Undecided::NoKey)?;
@@ -262,9 +264,8 @@ impl Groth16Check {
         if key.hash().0 != circuit.id.0 {
             return Err(Undecided::NoKey);
         }
-        let prepared = Arc::new(PreparedVerifyingKey::from(&key));
-        keys().insert(circuit.id, prepared.clone());
-        Ok(prepared)
+        let place = keys().entry(circuit.id).or_default().clone();
+        Ok(place.get_or_init(|| Arc::new(PreparedVerifyingKey::from(&key))).clone())
     }
 
     /// The items by circuit, each with its index.
@@ -323,8 +324,12 @@ impl ProofCheck for Groth16Check {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::Ordering;
 
+    use ark_bn254::{G1Affine, G2Affine};
+    use ark_ec::AffineRepr;
+    use placet_params::key::VerifyingPoints;
     use placet_protocol::field::Nullifier;
 
     use super::*;
@@ -439,5 +444,40 @@ mod tests {
         // What was forgotten is found out again.
         assert_eq!(cache.bad(&flood[..1]), Ok(vec![0]));
         assert_eq!(asked(&cache), 41);
+    }
+
+    #[test]
+    fn threads_that_miss_a_key_at_once_share_what_one_prepares() {
+        let points = VerifyingPoints {
+            alpha_g1: G1Affine::generator(),
+            beta_g2: G2Affine::generator(),
+            gamma_g2: G2Affine::generator(),
+            delta_g2: G2Affine::generator(),
+            gamma_abc_g1: vec![G1Affine::generator(); Transfer::PUBLIC_INPUTS + 1],
+        };
+        let digest = CircuitDigest([1; 32]);
+        let key = VerifyingKey::<Transfer>::from_parts(points, digest, Origin::Dev).unwrap();
+        let circuit = CircuitKey {
+            id: CircuitId(key.hash().0),
+            circuit: Sha256Digest(digest.0),
+            points: Some(key.to_point_bytes()),
+        };
+        let check = Groth16Check { keys: Mutex::default() };
+        let together = Barrier::new(4);
+        let ask = || {
+            together.wait();
+            check.key(&circuit).unwrap()
+        };
+        let found: Vec<Prepared> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(found.iter().all(|prepared| Arc::ptr_eq(prepared, &found[0])));
+        // What is known needs no points; what is not, leaves nothing behind.
+        let known = CircuitKey { points: None, ..circuit.clone() };
+        assert!(check.key(&known).is_ok_and(|prepared| Arc::ptr_eq(&prepared, &found[0])));
+        let other = CircuitKey { id: CircuitId([9; 32]), ..circuit.clone() };
+        assert!(check.key(&other).is_err());
+        assert_eq!(check.keys.lock().unwrap().len(), 1);
     }
 }
