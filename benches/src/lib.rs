@@ -13,20 +13,24 @@ pub mod statements;
 
 use std::time::{Duration, Instant};
 
+use placet_kernel::{Kernel, Tables};
 use placet_protocol::example::{Branches, Example};
 use placet_protocol::statement::ProofBytes;
 use placet_protocol::transfer::{Mode, PublicInputs, Transfer};
 use placet_prover::{Phase, ProofSeed, Prover};
 use placet_setup::{default_cache_dir, development_keys};
 
-/// A prover with the user's cached development keys; generates them the first time.
+/// A prover with the user's cached development keys, generated the first time, and full tables.
 ///
 /// # Panics
 /// If there is no usable cache directory: nothing can be measured then.
 pub fn prover() -> Prover<Transfer> {
     let cache = default_cache_dir().expect("a cache directory");
     let (key, _) = development_keys(&cache, &mut |_| {}).expect("development keys");
-    Prover::new(key).expect("the keys are for this circuit")
+    let prover = Prover::<Transfer>::new(key).expect("the keys are for this circuit");
+    let points = prover.key().points();
+    let kernel = Kernel::new(points, prover.constraints().clone(), Tables::Full, &|_, _| {});
+    prover.with_kernel(kernel.expect("the key fits its circuit")).expect("made from its key")
 }
 
 /// A transfer that accepts a delivery under a policy with every rule: the most work natively.

@@ -56,6 +56,12 @@ pub fn html(results: &Results, date: &str, build: &str) -> String {
         results.rounds,
         escaped(date),
     );
+    if machine.holds_others_back() {
+        page.push_str(
+            "<p class=\"note\">Built without bmi2 and adx, which ark-groth16 and taceo-groth16 use \
+             only if the compiler may: with RUSTFLAGS=\"-C target-cpu=native\" they are faster.</p>",
+        );
+    }
     for measured in shown(results) {
         one(&mut page, measured);
     }

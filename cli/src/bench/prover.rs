@@ -272,6 +272,13 @@ fn text(results: &Results, build: &str) -> String {
     if build != "release" {
         notes.push("This is a development build: compare with `cargo run --release`.".to_owned());
     }
+    if results.machine.holds_others_back() {
+        notes.push(
+            "Built without bmi2 and adx, which ark and taceo use only if the compiler may: compare"
+                .to_owned(),
+        );
+        notes.push("with RUSTFLAGS=\"-C target-cpu=native\". Ours asks the processor.".to_owned());
+    }
     if !cfg!(feature = "rivals") {
         notes.push(
             "More provers: `cargo run --release --features rivals -- bench prover` for taceo-groth16,"
