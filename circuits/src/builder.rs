@@ -93,7 +93,8 @@ impl<I: Interpreter> Builder<I> {
             n * inverse.or_else(|| d.inverse()).unwrap_or(Fr::from(0u8))
         });
         let quotient = self.derived(value)?;
-        quotient.mul_equals(denominator, numerator)?;
+        // In B, where slopes are anyway: they are squared. Denominators need not be there.
+        denominator.mul_equals(&quotient, numerator)?;
         Ok(quotient)
     }
 
@@ -141,12 +142,12 @@ impl<I: Interpreter> Builder<I> {
         a: &Var<I>,
         b: &Var<I>,
     ) -> Result<(), SynthesisError> {
-        condition.mul_equals(&(a - b), &Var::zero())
+        (a - b).mul_equals(condition, &Var::zero())
     }
 
-    /// `condition ? yes : no`, one row.
+    /// `condition ? yes : no`, one row. The condition stands in B, where its own row has it anyway.
     pub fn choose(&self, condition: &Var<I>, yes: &Var<I>, no: &Var<I>) -> Var<I> {
-        condition * (yes - no) + no
+        (yes - no) * condition + no
     }
 
     /// One Poseidon permutation; [`crate::poseidon`] says what it costs.

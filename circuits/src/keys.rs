@@ -221,7 +221,7 @@ impl<I: Interpreter> Montgomery<I> {
             .zip(self.v.value())
             .map(|((slope, (from, to)), v)| slope * (from - to) - v);
         let v = builder.derived(v_value)?;
-        slope.mul_equals(&(&self.u - &u), &(&v + &self.v))?;
+        (&self.u - &u).mul_equals(slope, &(&v + &self.v))?;
         Ok(Self { u, v })
     }
 }

@@ -53,5 +53,5 @@ fn enforce_child<I: Interpreter>(
         children.chunks_exact(2).map(|pair| builder.choose(&low, &pair[1], &pair[0])).collect();
     let halves: Vec<_> =
         pairs.chunks_exact(2).map(|pair| builder.choose(&middle, &pair[1], &pair[0])).collect();
-    high.mul_equals(&(&halves[1] - &halves[0]), &(own - &halves[0]))
+    (&halves[1] - &halves[0]).mul_equals(&high, &(own - &halves[0]))
 }
