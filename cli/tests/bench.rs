@@ -92,7 +92,7 @@ fn refusals_say_what_to_do() {
         (&["--rounds", "0"], "1..=1000"),
         (&["--threads", "0"], "use --threads 1 to"),
         (&["--threads", "100000"], "use --threads 1 to"),
-        (&["--tables", "huge"], "none, small and full"),
+        (&["--tables", "huge"], "none, small or full"),
         (&["--external", "no command"], "write 'name=command"),
     ] {
         let arguments = [&["bench", "prover"], arguments].concat();

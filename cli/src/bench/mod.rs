@@ -46,6 +46,6 @@ pub fn run(app: &App, bench: &Bench) -> Result<Report> {
         Some(Command::Prover(arguments)) => prover::run_all(app, arguments),
         Some(Command::Hashing(arguments)) => hashing::run(app, arguments),
         Some(Command::Network(arguments)) => network::run(app, arguments),
-        Some(Command::Worker(arguments)) => Ok(prover::work(arguments)),
+        Some(Command::Worker(arguments)) => Ok(prover::work(app, arguments)),
     }
 }

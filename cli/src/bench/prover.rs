@@ -7,8 +7,7 @@ use clap::{Args, ValueEnum};
 use placet_benches::prover::measure::{Spread, threads};
 use placet_benches::prover::run::Results;
 use placet_benches::prover::{
-    BenchError, Circuit, Plan, Role, Tables, Worker, case, csv, external::External, html, report,
-    run,
+    BenchError, Circuit, Plan, Role, Worker, case, csv, external::External, html, report, run,
 };
 use placet_wallet::files::{Existing, write_atomically};
 
@@ -37,9 +36,6 @@ pub struct Prover {
     /// Proofs of every prover that count; one before them does not
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
-    /// Memory for tables of our key: none, small, full
-    #[arg(long, default_value = "full")]
-    tables: Tables,
     /// Compare with snarkjs too: the directory in which npm installed it
     #[arg(long, value_name = "DIR")]
     snarkjs: Option<PathBuf>,
@@ -117,19 +113,17 @@ pub struct Process {
     #[arg(long)]
     key: PathBuf,
     #[arg(long)]
-    tables: Tables,
-    #[arg(long)]
     counted: bool,
 }
 
 /// Is a prover's process: answers on standard output what is asked on standard input.
-pub fn work(arguments: &Process) -> Report {
-    let Process { role, circuit, key, tables, counted } = arguments;
+pub fn work(app: &App, arguments: &Process) -> Report {
+    let Process { role, circuit, key, counted } = arguments;
     let worker = Worker {
         role: *role,
         circuit: *circuit,
         key: key.clone(),
-        tables: *tables,
+        tables: app.tables,
         counted: *counted,
     };
     worker.run(std::io::stdin().lock(), std::io::stdout().lock());
@@ -178,7 +172,7 @@ pub fn run_all(app: &App, arguments: &Prover) -> Result<Report> {
             false => arguments.threads.clone(),
         },
         rounds: usize::from(arguments.rounds),
-        tables: arguments.tables,
+        tables: app.tables,
         snarkjs: arguments.snarkjs.clone(),
         externals: arguments.external.clone(),
         callgrind: arguments.callgrind,
