@@ -124,8 +124,10 @@ fn time_alone_makes_nothing_stale() {
     assert_eq!((bench.refresh(&world), bench.dropped.get()), (0, 0));
 }
 
-/// Each of these changes an input of the statement of the first holder.
-fn changes() -> Vec<(&'static str, fn(&mut World))> {
+/// A change of an input of the first holder's statement.
+type Change = (&'static str, fn(&mut World));
+
+fn changes() -> Vec<Change> {
     vec![
         ("the note root, by a mint to somebody else", |world| world.mint(1, 5, 0)),
         ("the registry root, by somebody else's credential", |world| {
