@@ -60,8 +60,18 @@ const BANS: &[Ban] = &[
 
 /// Everything below the programs.
 const CRATES: &[&str] = &[
-    "protocol", "circuits", "params", "snarkjs", "setup", "prover", "prover/kernel", "verifier", "evm",
-    "registry", "ledger", "wallet",
+    "protocol",
+    "circuits",
+    "params",
+    "snarkjs",
+    "setup",
+    "prover",
+    "prover/kernel",
+    "verifier",
+    "evm",
+    "registry",
+    "ledger",
+    "wallet",
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

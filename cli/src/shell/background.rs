@@ -2,6 +2,7 @@
 //! Everything secret is behind one lock, is wiped where it is dropped, and goes nowhere else.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -154,13 +155,16 @@ fn work(shared: &Shared, ready: &dyn Fn()) {
         state.working = true;
         drop(state);
         let begun = Instant::now();
-        let prepared = guess.prepare(|public, witness| prover.prepare(public, witness));
+        // Whoever waits must not wait for ever, whatever went wrong here.
+        let prepared = catch_unwind(AssertUnwindSafe(|| {
+            guess.prepare(|public, witness| prover.prepare(public, witness))
+        }));
         let took = begun.elapsed();
         state = shared.state();
         let State { preparations, prover: current, queue, working, preparing, .. } = &mut *state;
         *working = false;
         // A guess that cannot be worked on costs its proof the head start and nothing else.
-        if let Ok(preparation) = prepared
+        if let Ok(Ok(preparation)) = prepared
             && Weak::ptr_eq(current, &Arc::downgrade(&prover))
             && preparations.insert(preparation)
         {

@@ -4,15 +4,19 @@
 use std::io::{BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// No line is longer, in bytes.
 const MAX_LINE: u64 = 4096;
 
+/// A line that is too long or not text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
 /// What the shell waits for.
 pub enum Event {
     /// A line.
-    Line(Zeroizing<String>),
+    Line(Result<Zeroizing<String>, Unreadable>),
     /// Standard input has ended.
     End,
     /// Everything is prepared.
@@ -39,15 +43,66 @@ impl Input {
 
 fn read(asked: &Receiver<()>, events: &Sender<Event>) {
     while asked.recv().is_ok() {
-        let mut line = Zeroizing::new(String::with_capacity(MAX_LINE as usize + 1));
-        let read = std::io::stdin().lock().by_ref().take(MAX_LINE).read_line(&mut line);
-        let event = match read {
-            Ok(length) if length > 0 => Event::Line(line),
-            _ => Event::End,
+        let event = match next(&mut std::io::stdin().lock()) {
+            Ok(Some(line)) => Event::Line(line),
+            Ok(None) | Err(_) => Event::End,
         };
         let last = matches!(event, Event::End);
         if events.send(event).is_err() || last {
             return;
         }
+    }
+}
+
+/// The next line; `None` at the end. A line that is too long is read to its end: what is left of it
+/// is no command.
+fn next(from: &mut impl BufRead) -> std::io::Result<Option<Result<Zeroizing<String>, Unreadable>>> {
+    // With room for all: growing would leave copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE as usize + 1));
+    if from.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.len() as u64 > MAX_LINE && line.last() != Some(&b'\n') {
+        while line.last() != Some(&b'\n') {
+            line.zeroize();
+            line.clear();
+            if from.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+        }
+        return Ok(Some(Err(Unreadable)));
+    }
+    Ok(Some(match std::str::from_utf8(&line) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Unreadable),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<Result<String, Unreadable>> {
+        let mut from = std::io::BufReader::with_capacity(7, input);
+        std::iter::from_fn(|| next(&mut from).unwrap())
+            .map(|line| line.map(|l| l.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn a_long_line_is_one_line_and_no_command() {
+        let long = [&b"send "[..], &[b'1'; 5000], b"\nstatus\n"].concat();
+        assert_eq!(lines(&long), [Err(Unreadable), Ok("status\n".into())]);
+        let endless = [b'x'; 10_000];
+        assert_eq!(lines(&endless), [Err(Unreadable)]);
+        let longest = [&[b'y'; 4096][..], b"\nquit"].concat();
+        let fits = String::from_utf8(longest[..4097].to_vec()).unwrap();
+        assert_eq!(lines(&longest), [Ok(fits), Ok("quit".into())]);
+    }
+
+    #[test]
+    fn what_is_not_text_ends_nothing() {
+        assert_eq!(lines(b"a\n\xff\nb\n"), [Ok("a\n".into()), Err(Unreadable), Ok("b\n".into())]);
+        assert_eq!(lines(b""), []);
     }
 }

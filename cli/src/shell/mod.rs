@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 pub use background::Background;
-use input::{Event, Input};
+use input::{Event, Input, Unreadable};
 
 use crate::app::App;
 use crate::data::Name;
@@ -115,6 +115,8 @@ pub fn run(app: &mut App, name: &Name, habits: &Habits) -> Result<Report> {
         proving: Proving::ahead(background.clone()),
         background,
         followed: Instant::now(),
+        tried: Instant::now(),
+        keyless: false,
         used: Instant::now(),
         typed: std::io::stdin().is_terminal() && !app.json,
         failed: None,
@@ -149,6 +151,10 @@ struct Shell {
     background: Arc<Background>,
     /// When the ledger was followed last.
     followed: Instant,
+    /// When that was tried last.
+    tried: Instant,
+    /// Whether key files could not be used: they are not read again until the wallet is.
+    keyless: bool,
     /// When the last line came.
     used: Instant,
     /// Whether a person types.
@@ -172,7 +178,14 @@ impl Shell {
             input.ask();
             let Some(line) = self.next_line(app, events, end) else { return };
             self.used = Instant::now();
-            match self.obey(app, &line) {
+            let done = match line {
+                Ok(line) => self.obey(app, &line),
+                Err(Unreadable) => Err(usage(
+                    "the line is too long or not text",
+                    "type a command of at most 4096 bytes; nothing of this line was done",
+                )),
+            };
+            match done {
                 Ok(Next::Line) => {}
                 Ok(Next::End) => return,
                 Err(failure) => {
@@ -201,7 +214,7 @@ impl Shell {
         app: &mut App,
         events: &Receiver<Event>,
         end: &AtomicBool,
-    ) -> Option<zeroize::Zeroizing<String>> {
+    ) -> Option<std::result::Result<zeroize::Zeroizing<String>, Unreadable>> {
         while !end.load(Ordering::Relaxed) {
             match events.recv_timeout(GLANCE) {
                 Ok(Event::Line(line)) => return Some(line),
@@ -216,7 +229,7 @@ impl Shell {
                     self.prompt();
                 }
             }
-            if self.wallet.is_some() && self.followed.elapsed() >= self.every {
+            if self.wallet.is_some() && self.tried.elapsed() >= self.every {
                 // What stands against it is said when it is needed.
                 let _ = self.follow();
                 self.look_ahead(app);
@@ -235,10 +248,12 @@ impl Shell {
 
     /// Follows the ledger without a word.
     fn follow(&mut self) -> Result<()> {
-        self.followed = Instant::now();
+        self.tried = Instant::now();
         let Some(wallet) = &mut self.wallet else { return Ok(()) };
         wallet.chain.freshen()?;
-        wallet.follow(&mut |_| {}).map(drop)
+        wallet.follow(&mut |_| {})?;
+        self.followed = Instant::now();
+        Ok(())
     }
 
     /// Has prepared what could be asked for now. Fails in silence: a proof then takes its full time,
@@ -249,7 +264,13 @@ impl Shell {
         if getrandom::fill(random.as_mut_slice()).is_err() {
             return;
         }
-        let Ok((circuit, prover)) = self.proving.choose(wallet) else { return };
+        if self.keyless {
+            return;
+        }
+        let Ok((circuit, prover)) = self.proving.choose(wallet) else {
+            self.keyless = true;
+            return;
+        };
         match wallet.holder.guesses(circuit.id, &random) {
             Ok(guesses) => self.background.prepare(&prover, guesses),
             Err(error) => app.progress.note(&format!("nothing was prepared: {error}")),
@@ -294,6 +315,7 @@ impl Shell {
         if self.wallet.is_none() {
             self.wallet = Some(unlock(app, &self.name)?);
             self.followed = Instant::now();
+            self.keyless = false;
         }
         // The timer has failed for a while: now its reason is told.
         if self.followed.elapsed() > 2 * self.every {
@@ -310,13 +332,14 @@ impl Shell {
             }
             return self.status();
         }
-        let Self { wallet, proving, followed, .. } = self;
+        let Self { wallet, proving, followed, keyless, .. } = self;
         let wallet = wallet.as_mut().ok_or_else(|| usage("the wallet is locked", "unlock it"))?;
         match command {
             Command::Sync { no_settle } => {
-                *followed = Instant::now();
                 wallet.chain.freshen()?;
                 wallet.sync(app)?;
+                *followed = Instant::now();
+                *keyless = false;
                 commands::sync(app, wallet, proving, !no_settle)
             }
             Command::Balance => commands::balance(wallet),

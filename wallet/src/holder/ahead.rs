@@ -52,18 +52,18 @@ impl Basis {
             now: 0,
             redeemed: 0,
         };
-        Self { circuit, roots, witness: Wiped(witness) }
+        Self { circuit, roots, witness: Wiped(Box::new(witness)) }
     }
 }
 
-/// A witness that wipes on drop what a witness alone leaves: amounts, and what links them to their
-/// holder.
+/// A witness that wipes on drop what a witness alone leaves: amounts, credentials, and what links
+/// them to their holder. Boxed, so that moving it copies nothing.
 #[derive(Clone, PartialEq, Eq)]
-struct Wiped(Witness);
+struct Wiped(Box<Witness>);
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        let Witness { position, incoming, outgoing, investor, .. } = &mut self.0;
+        let Witness { position, incoming, outgoing, identity, investor, .. } = &mut *self.0;
         let (position, delivery) = (&mut position.position, &mut incoming.delivery);
         for value in [
             &mut position.balance,
@@ -78,7 +78,15 @@ impl Drop for Wiped {
             &mut delivery.refund_tag,
             &mut outgoing.amount,
             &mut outgoing.to,
+            &mut identity.credential.subject,
+            &mut identity.credential.jurisdiction,
+            &mut identity.credential.risk,
+            &mut identity.credential.expires_at,
+            &mut identity.credential.salt,
+            &mut investor.credential.categories,
             &mut investor.credential.capital,
+            &mut investor.credential.expires_at,
+            &mut investor.credential.salt,
         ] {
             value.zeroize();
         }
@@ -97,7 +105,11 @@ pub struct Guess {
 impl Guess {
     fn new(circuit: CircuitId, draft: &Draft) -> Self {
         let basis = Basis::of(circuit, &draft.public, &draft.witness);
-        Self { basis, public: draft.public.clone(), witness: Wiped(draft.witness.clone()) }
+        Self {
+            basis,
+            public: draft.public.clone(),
+            witness: Wiped(Box::new(draft.witness.clone())),
+        }
     }
 
     /// Has `work` done on the guess's inputs, which need not satisfy the statement.
@@ -277,8 +289,8 @@ impl HolderState {
 }
 
 /// What nobody has typed yet. Random over the whole range of each value, so that about half of an
-/// amount's bits differ from the guess whatever the amount is, and how much is left to compute says
-/// nothing about it.
+/// amount's bits differ from the guess whatever the amount is. A bit costs the prover as much in
+/// either direction.
 fn invented(random: &[u8; 32], number: usize, now: u64) -> Outgoing {
     let bytes = |part: u8| -> Zeroizing<[u8; 32]> {
         let mut hash = Sha256::new_with_prefix(b"placet.guess.v1");
