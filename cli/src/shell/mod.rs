@@ -285,7 +285,7 @@ impl Shell {
     /// Does what a line says.
     fn obey(&mut self, app: &mut App, line: &str) -> Result<Next> {
         let words = words::split(line).ok_or_else(|| usage("a quote is left open", "close it"))?;
-        if let [] = words.as_slice() {
+        if words.is_empty() {
             if self.wallet.is_some() {
                 self.follow()?;
                 if self.typed {
