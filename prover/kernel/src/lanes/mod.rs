@@ -1,7 +1,7 @@
 //! Points several at a time: what batch-affine addition is written in.
 //!
-//! Two implementations of [`Lanes`]. [`scalar`] has one point at a time and runs everywhere. [`ifma`] has eight, on processors with 52-bit vector multipliers
-//! (AVX-512 IFMA). Both read the same tables.
+//! Two implementations of `Lanes`. `scalar` has one point at a time and runs everywhere. `ifma` has
+//! eight, on processors with 52-bit vector multipliers (AVX-512 IFMA). Both read the same tables.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod fp8;
