@@ -8,6 +8,7 @@
 //! Tables are believed only if all of it fits: lengths before they are used, the hash of key and
 //! circuit, every byte by the checksum. The checksum finds damage, not malice; who can replace the
 //! file can make proofs fail, and a proof that does not verify never leaves the prover.
+//! Which proofs fail tells them something: see decision 27.
 //!
 //! A file is written under another name and then renamed. One process builds while others wait.
 
